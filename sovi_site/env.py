@@ -1,0 +1,54 @@
+"""What the process environment sets, typed. A malformed value is refused with its name and the reason."""
+
+import os
+import secrets
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+from environs import Env, EnvError
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(os.environ.get("SOVI_DATA_DIR") or BASE_DIR / ".data")
+
+
+def secret_key(env: Env) -> str:
+    """Return `DJANGO_SECRET_KEY`, else a key made once and kept in the data folder."""
+    if key := env.str("DJANGO_SECRET_KEY", ""):
+        return key
+    path = DATA_DIR / "secret_key"
+    try:
+        DATA_DIR.mkdir(parents=True, exist_ok=True)
+        # O_EXCL, then a link: of several processes that start at once, all end up with one key.
+        draft = DATA_DIR / f".secret_key.{os.getpid()}"
+        if not path.exists():
+            with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(secrets.token_urlsafe(50))
+            try:
+                os.link(draft, path)
+            except FileExistsError:
+                pass
+            finally:
+                draft.unlink()
+        return path.read_text()
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"DJANGO_SECRET_KEY is not set and no key can be kept in {path} ({error.strerror}): "
+            "set DJANGO_SECRET_KEY, or SOVI_DATA_DIR to a folder that can be written."
+        ) from error
+
+
+try:
+    _env = Env()
+    DEBUG = _env.bool("DJANGO_DEBUG", False)
+    SECRET_KEY = secret_key(_env)
+    ALLOWED_HOSTS = _env.list("DJANGO_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+    CSRF_TRUSTED_ORIGINS = _env.list("DJANGO_CSRF_TRUSTED_ORIGINS", [])
+    # Behind a proxy that ends TLS and sets X-Forwarded-Proto.
+    HTTPS = _env.bool("DJANGO_HTTPS", False)
+    TIME_ZONE = _env.str("SOVI_TIME_ZONE", "UTC")
+    TOKEN_DAYS = _env.int("SOVI_TOKEN_DAYS", 365, validate=lambda days: days > 0)
+    STREAM_KEEPALIVE_SECONDS = _env.float("SOVI_STREAM_KEEPALIVE_SECONDS", 15.0)
+    STREAM_CLIENTS_PER_USER = _env.int("SOVI_STREAM_CLIENTS_PER_USER", 20)
+    STREAM_CLIENTS_PER_PROCESS = _env.int("SOVI_STREAM_CLIENTS_PER_PROCESS", 2000)
+except EnvError as error:
+    raise ImproperlyConfigured(str(error)) from error
