@@ -1,0 +1,12 @@
+from dataclasses import dataclass
+
+from sovi.events import catalog
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts on events, and through which face; credentials decide, not the request's body."""
+
+    name: str
+    kind: catalog.Resolver
+    face: str

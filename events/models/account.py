@@ -1,0 +1,21 @@
+import uuid
+
+from django.db import models
+
+
+class Account(models.Model):
+    """An account on a platform. SOVI owns the table; only these three columns are read.
+
+    `platform` may be of an enum type there, so compare it as text.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    platform = models.TextField()
+    username = models.TextField()
+
+    class Meta:
+        db_table = "accounts"
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return f"{self.platform}/{self.username}"

@@ -1,0 +1,109 @@
+import uuid
+from collections.abc import Iterable
+from typing import Any, Self
+
+from django.db import connections, models
+from django.db.models.functions import Now
+
+from events.actor import Actor
+from sovi.events import statements
+
+from .account import Account
+from .device import Device
+from .multirange import BooleanLookup
+
+CHUNK_ROWS = 1000
+"""Rows changed by one transaction of a bulk action: short locks, and settled readers hardly wait."""
+
+
+class SystemEventQuerySet(models.QuerySet["SystemEvent"]):
+    def unresolved(self) -> Self:
+        """A NULL `resolved` is unresolved, as the specification's DDL allows one."""
+        return self.filter(resolved__is_not_true=True)
+
+    def resolved(self) -> Self:
+        return self.filter(resolved=True)
+
+    def search(self, text: str) -> Self:
+        """Events whose message holds `text`, in any case."""
+        return self.filter(message__icontains=text)
+
+    def resolve(self, *, by: Actor, reason: str | None = None) -> int:
+        """Resolve the unresolved events of this set and record it; return how many changed.
+
+        Commits in chunks unless the caller holds a transaction. The first resolver of an event is kept.
+        """
+        return self.unresolved()._act(statements.RESOLVE, by, reason)
+
+    def reopen(self, *, by: Actor, reason: str | None = None) -> int:
+        """Reopen the resolved events of this set and record it; return how many changed."""
+        return self.resolved()._act(statements.REOPEN, by, reason)
+
+    def _act(self, statement: str, by: Actor, reason: str | None) -> int:
+        operation = uuid.uuid4()
+        changed = 0
+        for ids in self._chunks_of_ids():
+            params = statements.action_params(
+                ids,
+                actor=by.name,
+                actor_kind=by.kind,
+                face=by.face,
+                reason=reason,
+                operation=operation,
+            )
+            with connections[self.db].cursor() as cursor:
+                cursor.execute(statement, params)
+                changed += len(cursor.fetchall())
+        return changed
+
+    def _chunks_of_ids(self) -> Iterable[list[int]]:
+        # Keyset, not a cursor: each chunk sees what is true when its turn comes.
+        ascending = self.order_by("pk").values_list("pk", flat=True)
+        ids = list(ascending[:CHUNK_ROWS])
+        while ids:
+            yield ids
+            ids = list(ascending.filter(pk__gt=ids[-1])[:CHUNK_ROWS])
+
+
+class SystemEvent(models.Model):
+    """One row of `system_events`, the specification's table, column for column."""
+
+    timestamp = models.DateTimeField(db_default=Now())
+    category = models.TextField()
+    severity = models.TextField()
+    event_type = models.TextField()
+    device = models.ForeignKey(
+        Device, models.DO_NOTHING, null=True, blank=True, db_index=False, related_name="events"
+    )
+    account = models.ForeignKey(
+        Account, models.DO_NOTHING, null=True, blank=True, db_index=False, related_name="events"
+    )
+    message = models.TextField()
+    context = models.JSONField(null=True, db_default={})
+    resolved = models.BooleanField(null=True, db_default=False)
+    resolved_by = models.TextField(null=True, blank=True)
+    resolved_at = models.DateTimeField(null=True, blank=True)
+
+    objects = SystemEventQuerySet.as_manager()
+
+    class Meta:
+        db_table = "system_events"
+        default_permissions = ("add", "view")
+        permissions = [("resolve_systemevent", "Can resolve and reopen system events")]
+
+    def __str__(self) -> str:
+        return f"{self.event_type} #{self.pk}"
+
+
+@models.BooleanField.register_lookup
+class IsNotTrue(BooleanLookup):
+    """`resolved IS NOT TRUE`, word for word, so that the partial indexes serve it."""
+
+    lookup_name = "is_not_true"
+
+    def get_prep_lookup(self) -> bool:
+        return bool(self.rhs)
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        column, params = self.process_lhs(compiler, connection)
+        return f"{column} {'IS NOT TRUE' if self.rhs else 'IS TRUE'}", list(params)

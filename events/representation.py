@@ -1,0 +1,45 @@
+"""An event as every face shows it: REST, the stream, exports and tools, the same JSON object."""
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from sovi.events.statements import COLUMNS
+
+
+def represent(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of `system_events`, given by column name, as a JSON-ready dict.
+
+    Times are ISO 8601 in UTC with microseconds and a `Z`; a NULL `resolved` is False, a NULL
+    `context` is {}.
+    """
+    event = {column: row[column] for column in COLUMNS}
+    event["timestamp"] = _instant(row["timestamp"])
+    event["resolved_at"] = _instant(row["resolved_at"])
+    event["device_id"] = _text(row["device_id"])
+    event["account_id"] = _text(row["account_id"])
+    event["context"] = {} if row["context"] is None else _finite(row["context"])
+    event["resolved"] = bool(row["resolved"])
+    return event
+
+
+def _instant(value: datetime | None) -> str | None:
+    if value is None:
+        return None
+    return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _finite(value: Any) -> Any:
+    """PostgreSQL's jsonb holds 1e400; Python reads it as an infinity, which JSON can't say."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return value

@@ -1,0 +1,17 @@
+"""What the producers' library raises."""
+
+
+class EventsError(Exception):
+    """Base of every error of the library."""
+
+
+class InvalidEvent(EventsError, ValueError):
+    """An argument is not what the call takes; the message names it and says what is allowed."""
+
+
+class DatabaseUnavailable(EventsError):
+    """PostgreSQL could not be reached, or refused; nothing was stored by the call."""
+
+
+class NotMigrated(EventsError):
+    """The database lacks a table the call needs: run `manage.py migrate` on it."""

@@ -1,0 +1,165 @@
+"""Every SQL statement of the library, named by its purpose; parameters are psycopg's `%(name)s`.
+
+The operators' application runs the same text through Django's cursor where both need one rule.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from psycopg import sql
+
+COLUMNS = (
+    "id",
+    "timestamp",
+    "category",
+    "severity",
+    "event_type",
+    "device_id",
+    "account_id",
+    "message",
+    "context",
+    "resolved",
+    "resolved_by",
+    "resolved_at",
+)
+"""The specification's columns, in its order: the keys of every event shown."""
+
+# A foreign key that does not hold is found by the plain insert; only then are the ids looked up.
+INSERT = """
+INSERT INTO system_events
+    (category, severity, event_type, device_id, account_id, message, context)
+VALUES (%(category)s, %(severity)s, %(event_type)s, %(device_id)s, %(account_id)s,
+        %(message)s, %(context)s::jsonb)
+RETURNING id
+"""
+
+# The rows are numbered and sorted so that the sequence gives the ids out in the caller's order.
+INSERT_MANY = """
+INSERT INTO system_events
+    (category, severity, event_type, device_id, account_id, message, context)
+SELECT category, severity, event_type, devices.id, accounts.id, message,
+       context::jsonb
+       || CASE WHEN given.device_id IS NOT NULL AND devices.id IS NULL
+               THEN jsonb_build_object('unknown_device_id', given.device_id) ELSE '{}' END
+       || CASE WHEN given.account_id IS NOT NULL AND accounts.id IS NULL
+               THEN jsonb_build_object('unknown_account_id', given.account_id) ELSE '{}' END
+FROM unnest(%(category)s::text[], %(severity)s::text[], %(event_type)s::text[],
+            %(device_id)s::uuid[], %(account_id)s::uuid[], %(message)s::text[],
+            %(context)s::text[])
+     WITH ORDINALITY
+     AS given (category, severity, event_type, device_id, account_id, message, context, position)
+LEFT JOIN devices ON devices.id = given.device_id
+LEFT JOIN accounts ON accounts.id = given.account_id
+ORDER BY position
+RETURNING id
+"""
+
+# One statement, so that the change and its record commit together; ranges of ids keep it small.
+_ACT = """
+WITH changed AS (
+    UPDATE system_events SET {change}
+    WHERE id = ANY(%(ids)s::bigint[]) AND {condition}
+    RETURNING id
+), recorded AS (
+    INSERT INTO event_actions (action, actor, actor_kind, face, reason, operation, events)
+    SELECT %(action)s, %(actor)s, %(actor_kind)s, %(face)s, %(reason)s, %(operation)s,
+           range_agg(int8range(id, id, '[]'))
+    FROM changed
+    HAVING count(*) > 0
+)
+SELECT id FROM changed
+"""
+
+RESOLVE = _ACT.format(
+    change="resolved = true, resolved_by = %(actor_kind)s, resolved_at = now()",
+    condition="resolved IS NOT TRUE",
+).replace("%(action)s", "'resolve'")
+"""Resolve those of `ids` that are not yet, record who did; answer the ids changed."""
+
+REOPEN = _ACT.format(
+    change="resolved = false, resolved_by = NULL, resolved_at = NULL",
+    condition="resolved IS TRUE",
+).replace("%(action)s", "'reopen'")
+"""Reopen those of `ids` that are resolved, record who did; answer the ids changed."""
+
+EXISTS = "SELECT EXISTS (SELECT FROM system_events WHERE id = %(id)s)"
+
+
+def action_params(
+    ids: Sequence[int],
+    *,
+    actor: str,
+    actor_kind: str,
+    face: str,
+    reason: str | None,
+    operation: UUID,
+) -> dict[str, Any]:
+    """Parameters of `RESOLVE` and `REOPEN`; a bulk action's chunks share their `operation`."""
+    return {
+        "ids": list(ids),
+        "actor": actor,
+        "actor_kind": actor_kind,
+        "face": face,
+        "reason": reason,
+        "operation": operation,
+    }
+
+
+def select_events(
+    *,
+    equal: dict[str, Sequence[Any]],
+    resolved: bool | None,
+    limit: int,
+    after_id: int | None = None,
+    settled_id: int | None = None,
+) -> tuple[sql.Composed, dict[str, Any]]:
+    """Events of which each column in `equal` holds one of its values.
+
+    Newest id first; with `after_id`, ascending from it and no further than `settled_id`.
+    """
+    conditions = [
+        sql.SQL("{} = ANY({})").format(sql.Identifier(column), sql.Placeholder(column))
+        for column in equal
+    ]
+    if resolved is not None:
+        conditions.append(sql.SQL("resolved IS TRUE" if resolved else "resolved IS NOT TRUE"))
+    if after_id is not None:
+        conditions.append(sql.SQL("id > %(after_id)s AND id <= %(settled_id)s"))
+    statement = sql.SQL(
+        "SELECT {columns} FROM system_events {where} ORDER BY id {order} LIMIT %(limit)s"
+    ).format(
+        columns=sql.SQL(", ").join(map(sql.Identifier, COLUMNS)),
+        where=sql.SQL("WHERE ") + sql.SQL(" AND ").join(conditions) if conditions else sql.SQL(""),
+        order=sql.SQL("DESC" if after_id is None else "ASC"),
+    )
+    params = {
+        **{column: list(values) for column, values in equal.items()},
+        "after_id": after_id,
+        "settled_id": settled_id,
+        "limit": limit,
+    }
+    return statement, params
+
+
+# -- Settled reading (see `settled`) --------------------------------------------------------------
+
+# An id given by hand above the sequence does not count: the sequence will still pass below it.
+NEWEST_ID = """
+SELECT CASE
+    WHEN pg_get_serial_sequence('system_events', 'id') IS NULL THEN coalesce(max(id), 0)
+    ELSE least(coalesce(max(id), 0),
+               coalesce(pg_sequence_last_value(pg_get_serial_sequence('system_events', 'id')::regclass), 0))
+END AS id
+FROM system_events
+"""
+
+# INSERT and COPY lock the table before they draw an id, and let go once their rows are visible.
+# A partition written directly is locked itself, its parent is not; other databases don't matter.
+HOLDERS = """
+SELECT DISTINCT virtualtransaction
+FROM pg_locks
+WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND granted
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND relation IN (SELECT relid FROM pg_partition_tree('system_events'))
+"""
