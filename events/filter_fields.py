@@ -1,0 +1,135 @@
+"""Form fields of `events.filters`: what one query parameter may hold, cleaned to a Python value."""
+
+import json
+import math
+import re
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+CONTEXT_DEPTH = 20
+# In a query string a bare `+` is a space, so `...T00:00:00+02:00` arrives like this.
+_OFFSET_AFTER_SPACE = re.compile(r"(?<=\d) (?=\d{2}:?\d{2}$)")
+
+
+def check_storable(text: str) -> None:
+    """Raise `ValidationError` for text that PostgreSQL can't be asked for."""
+    if "\x00" in text:
+        raise ValidationError("NUL characters are not allowed.")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValidationError("Unpaired surrogates are not allowed.") from None
+
+
+class ManyValues(forms.Widget):
+    """`?name=a&name=b` and `?name=a,b` are the same list."""
+
+    def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> list[str]:
+        given = data.getlist(name) if hasattr(data, "getlist") else data.get(name, [])
+        texts: Iterable[str] = [given] if isinstance(given, str) else given
+        values = (value.strip() for text in texts for value in text.split(","))
+        return list(dict.fromkeys(value for value in values if value))
+
+
+class ValuesField(forms.Field):
+    """One or more texts; with `choices`, of those only."""
+
+    widget = ManyValues
+
+    def __init__(self, *, choices: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.choices = choices
+
+    def to_python(self, value: list[str] | None) -> list[Any]:
+        return [self.parse(text) for text in value or []]
+
+    def parse(self, text: str) -> Any:
+        check_storable(text)
+        if self.choices and text not in self.choices:
+            raise ValidationError(f"{text!r} is not one of {', '.join(self.choices)}.")
+        return text
+
+
+class UUIDsField(ValuesField):
+    def parse(self, text: str) -> uuid.UUID:
+        try:
+            return uuid.UUID(text)
+        except ValueError:
+            raise ValidationError(f"{text!r} is not a UUID.") from None
+
+
+class TextField(forms.CharField):
+    def to_python(self, value: Any) -> str:
+        text = super().to_python(value) or ""
+        check_storable(text)
+        return text
+
+
+class TrueFalseField(forms.Field):
+    """`true` or `false`; None when not given."""
+
+    widget = forms.TextInput
+
+    def to_python(self, value: str | None) -> bool | None:
+        if not value:
+            return None
+        try:
+            return {"true": True, "false": False}[value.lower()]
+        except KeyError:
+            raise ValidationError(f"{value!r} is neither true nor false.") from None
+
+
+class InstantField(forms.Field):
+    """An ISO 8601 date-time, in UTC when it names no offset."""
+
+    widget = forms.TextInput
+
+    def to_python(self, value: str | None) -> datetime | None:
+        if not value:
+            return None
+        try:
+            instant = datetime.fromisoformat(_OFFSET_AFTER_SPACE.sub("+", value.strip()))
+            return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise ValidationError(
+                f"{value!r} is not an ISO 8601 date-time, such as 2026-01-31T12:00:00Z."
+            ) from None
+
+
+class JSONObjectField(forms.Field):
+    """A JSON object that PostgreSQL's jsonb can hold."""
+
+    widget = forms.TextInput
+
+    def to_python(self, value: str | None) -> dict[str, Any] | None:
+        if not value:
+            return None
+        try:
+            parsed = json.loads(value)
+        except (ValueError, RecursionError):
+            parsed = None
+        if not isinstance(parsed, dict):
+            raise ValidationError('This must be a JSON object, such as {"platform": "tiktok"}.')
+        _check_json(parsed, depth=1)
+        return parsed
+
+
+def _check_json(value: Any, *, depth: int) -> None:
+    if depth > CONTEXT_DEPTH:
+        raise ValidationError(f"At most {CONTEXT_DEPTH} levels of nesting are allowed.")
+    if isinstance(value, str):
+        check_storable(value)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValidationError("NaN and infinite numbers are not allowed.")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            check_storable(key)
+            _check_json(item, depth=depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            _check_json(item, depth=depth + 1)

@@ -1,0 +1,132 @@
+"""The filters of the event list: the same parameters for REST, the stream, exports and pages."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import django_filters
+from django.http import QueryDict
+
+from events.filter_fields import (
+    InstantField,
+    JSONObjectField,
+    TextField,
+    TrueFalseField,
+    UUIDsField,
+    ValuesField,
+)
+from events.models import SystemEvent
+from events.models.event import SystemEventQuerySet
+from sovi.events import catalog
+
+
+class AnyOf(django_filters.Filter):  # type: ignore[misc]  # django-filter has no types
+    """The column holds one of the values given."""
+
+    field_class = ValuesField
+
+    def __init__(self, field_name: str, help_text: str, **kwargs: Any) -> None:
+        super().__init__(field_name, "in", label=field_name, help_text=help_text, **kwargs)
+
+
+class AnyOfUUIDs(AnyOf):
+    field_class = UUIDsField
+
+
+class Text(django_filters.Filter):  # type: ignore[misc]
+    field_class = TextField
+
+
+class TrueFalse(django_filters.Filter):  # type: ignore[misc]
+    field_class = TrueFalseField
+
+
+class Instant(django_filters.Filter):  # type: ignore[misc]
+    field_class = InstantField
+
+
+class Containment(django_filters.Filter):  # type: ignore[misc]
+    field_class = JSONObjectField
+
+
+class EventFilterSet(django_filters.FilterSet):  # type: ignore[misc]
+    """Filters over `SystemEvent`; each filter's `help_text` documents its parameter.
+
+    A parameter that is absent or empty does not filter. `form.cleaned_data` holds lists of str or
+    UUID for those that take several values, else a value or None (`q`: a str).
+    """
+
+    category = AnyOf("category", "Category; several are allowed.")
+    severity = AnyOf("severity", "Severity; several are allowed.", choices=catalog.SEVERITIES)
+    event_type = AnyOf("event_type", "Event type; several are allowed.")
+    device_id = AnyOfUUIDs("device_id", "UUID of the device; several are allowed.")
+    account_id = AnyOfUUIDs("account_id", "UUID of the account; several are allowed.")
+    resolved = TrueFalse(method="filter_resolved", help_text="Only resolved or only unresolved.")
+    resolved_by = AnyOf(
+        "resolved_by", "Who resolved it; several are allowed.", choices=catalog.RESOLVERS
+    )
+    since = Instant("timestamp", "gte", help_text="From this ISO 8601 time on; UTC by default.")
+    until = Instant("timestamp", "lt", help_text="Before this ISO 8601 time; UTC by default.")
+    q = Text(method="filter_q", help_text="Text that the message holds, in any case.")
+    context = Containment(
+        "context",
+        "contains",
+        help_text='A JSON object that the context contains, such as {"platform": "tiktok"}.',
+    )
+
+    class Meta:
+        model = SystemEvent
+        fields: list[str] = []
+
+    @classmethod
+    def parameters(cls) -> tuple[str, ...]:
+        """Names of the query parameters that filter."""
+        return tuple(cls.base_filters)
+
+    def filter_resolved(
+        self, queryset: SystemEventQuerySet, name: str, value: bool
+    ) -> SystemEventQuerySet:
+        return queryset.resolved() if value else queryset.unresolved()
+
+    def filter_q(self, queryset: SystemEventQuerySet, name: str, value: str) -> SystemEventQuerySet:
+        return queryset.search(value)
+
+
+class InvalidQuery(ValueError):
+    """A query string that was refused; `errors` lists the reasons by parameter."""
+
+    def __init__(self, errors: dict[str, list[str]]) -> None:
+        super().__init__(errors)
+        self.errors = errors
+
+
+def read_query(
+    query: QueryDict,
+    queryset: SystemEventQuerySet | None = None,
+    *,
+    also: Iterable[str] = (),
+    without: Iterable[str] = (),
+) -> EventFilterSet:
+    """Return the filters that `query` asks for, checked; its `qs` are the events they match.
+
+    `also` names the parameters that the caller reads itself, `without` the filters that make no
+    sense there. Raises `InvalidQuery` for a malformed value, a parameter that nobody knows, and one
+    given twice that takes a single value.
+    """
+    known = [name for name in EventFilterSet.parameters() if name not in set(without)]
+    known += also
+    filterset = EventFilterSet(query, queryset)
+    errors = {
+        name: [str(reason) for reason in reasons] for name, reasons in filterset.errors.items()
+    }
+    for name in query:
+        if name not in known:
+            errors[name] = [f"Unknown parameter. Known ones: {', '.join(known)}."]
+        elif len(query.getlist(name)) > 1 and not _takes_several(name):
+            errors[name] = ["Give this parameter once."]
+    if errors:
+        raise InvalidQuery(errors)
+    return filterset
+
+
+def _takes_several(name: str) -> bool:
+    return isinstance(EventFilterSet.base_filters.get(name), AnyOf)
