@@ -118,7 +118,7 @@ def select_events(
 
     Newest id first; with `after_id`, ascending from it and no further than `settled_id`.
     """
-    conditions = [
+    conditions: list[sql.Composable] = [
         sql.SQL("{} = ANY({})").format(sql.Identifier(column), sql.Placeholder(column))
         for column in equal
     ]
@@ -146,20 +146,40 @@ def select_events(
 
 # An id given by hand above the sequence does not count: the sequence will still pass below it.
 NEWEST_ID = """
-SELECT CASE
-    WHEN pg_get_serial_sequence('system_events', 'id') IS NULL THEN coalesce(max(id), 0)
-    ELSE least(coalesce(max(id), 0),
-               coalesce(pg_sequence_last_value(pg_get_serial_sequence('system_events', 'id')::regclass), 0))
-END AS id
-FROM system_events
+SELECT CASE WHEN sequence.name IS NULL THEN newest.id
+            ELSE least(newest.id, coalesce(pg_sequence_last_value(sequence.name::regclass), 0)) END
+FROM (SELECT coalesce(max(id), 0) AS id FROM system_events) AS newest,
+     (SELECT pg_get_serial_sequence('system_events', 'id') AS name) AS sequence
 """
 
 # INSERT and COPY lock the table before they draw an id, and let go once their rows are visible.
 # A partition written directly is locked itself, its parent is not; other databases don't matter.
+# A reader's own transaction sees what it wrote.
 HOLDERS = """
 SELECT DISTINCT virtualtransaction
 FROM pg_locks
 WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND granted
   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND pid IS DISTINCT FROM pg_backend_pid()
   AND relation IN (SELECT relid FROM pg_partition_tree('system_events'))
+"""
+
+# What a follower has not read: rows above its high id, and in the gaps it left open below.
+READ_NEW = f"""
+(SELECT {", ".join(COLUMNS)} FROM system_events
+ WHERE id > %(high)s AND id <= ({NEWEST_ID})
+ ORDER BY id LIMIT %(limit)s)
+UNION ALL
+(SELECT {", ".join(f"late.{column}" for column in COLUMNS)}
+ FROM unnest(%(firsts)s::bigint[], %(lasts)s::bigint[]) AS gap (first, last)
+ JOIN system_events AS late ON late.id BETWEEN gap.first AND gap.last)
+"""
+
+# Where a follower starts: ids below its high id that were not visible then, and may yet be.
+GAPS_BELOW = """
+SELECT previous_id + 1 AS first, id - 1 AS last
+FROM (SELECT id, lag(id, 1, greatest(%(high)s - %(lookback)s, 0)) OVER (ORDER BY id) AS previous_id
+      FROM system_events
+      WHERE id > %(high)s - %(lookback)s AND id <= %(high)s) AS seen
+WHERE id > previous_id + 1
 """

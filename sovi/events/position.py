@@ -1,0 +1,72 @@
+"""How far a reader of the table has come: the resume token of a stream."""
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Self
+
+MAX_GAPS = 200
+"""Ranges a position may hold; a reader that would need more waits instead (see `settled`)."""
+
+MAX_ID = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Position:
+    """Everything up to `high` was read, except the ids in `gaps`: they may still be committed.
+
+    `gaps` are ranges (first, last), both inside, ascending, apart, and below `high`. As text:
+    `120`, or with gaps `120~7-9~15`; a plain event id is a position too.
+    """
+
+    high: int
+    gaps: tuple[tuple[int, int], ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises ValueError when `text` is no position."""
+        high, *gaps = text.split("~")
+        position = cls(_id(high), tuple(_range(gap) for gap in gaps))
+        edges = [edge for gap in position.gaps for edge in gap]
+        apart = all(last < first for (_, last), (first, _) in pairwise(position.gaps))
+        if len(gaps) > MAX_GAPS or edges != sorted(edges) or not apart:
+            raise ValueError(f"{text[:40]!r} is not a position in the event table")
+        if edges and edges[-1] >= position.high:
+            raise ValueError(f"{text[:40]!r} has a gap above its highest event id")
+        return position
+
+    def __str__(self) -> str:
+        ranges = (f"{first}" if first == last else f"{first}-{last}" for first, last in self.gaps)
+        return "~".join((str(self.high), *ranges))
+
+    def has(self, event_id: int) -> bool:
+        """Whether the event was read already."""
+        return event_id <= self.high and not self._gap_of(event_id)
+
+    def take(self, event_id: int) -> Self:
+        """Return the position after reading this event; ids skipped on the way become a gap."""
+        if event_id > self.high:
+            skipped = ((self.high + 1, event_id - 1),) if event_id > self.high + 1 else ()
+            return replace(self, high=event_id, gaps=self.gaps + skipped)
+        gap = self._gap_of(event_id)
+        if gap is None:
+            return self
+        first, last = gap
+        rest = [(first, event_id - 1), (event_id + 1, last)]
+        at = self.gaps.index(gap)
+        kept = tuple((left, right) for left, right in rest if left <= right)
+        return replace(self, gaps=self.gaps[:at] + kept + self.gaps[at + 1 :])
+
+    def _gap_of(self, event_id: int) -> tuple[int, int] | None:
+        return next((gap for gap in self.gaps if gap[0] <= event_id <= gap[1]), None)
+
+
+def _id(text: str) -> int:
+    # int() alone would take "+1", "1_000" and digits of other scripts.
+    if not (text.isascii() and text.isdigit()) or len(text) > 19 or int(text) > MAX_ID:
+        raise ValueError(f"{text[:40]!r} is not an event id")
+    return int(text)
+
+
+def _range(text: str) -> tuple[int, int]:
+    first, dash, last = text.partition("-")
+    return (_id(first), _id(last)) if dash else (_id(first), _id(first))
