@@ -14,10 +14,10 @@ class EventActionQuerySet(models.QuerySet["EventAction"]):
 
 
 class EventAction(models.Model):
-    """One resolve or reopen: what changed, when, by whom and what kind, through which face, and why.
+    """One resolve or reopen: what changed, when, by whom, through which face, and why.
 
-    Appended by the statement that changes the events (`sovi.events.statements`), never edited. A bulk
-    action commits in chunks, each with a row of its own; the rows share `operation`.
+    Appended by the statement that changes the events (`sovi.events.statements`), never edited. A
+    bulk action commits in chunks, each with a row of its own; the rows share `operation`.
     """
 
     class Action(models.TextChoices):

@@ -6,14 +6,14 @@ from django.db import connections, models
 from django.db.models.functions import Now
 
 from events.actor import Actor
-from sovi.events import statements
+from sovi.events import action, statements
 
 from .account import Account
 from .device import Device
 from .multirange import BooleanLookup
 
 CHUNK_ROWS = 1000
-"""Rows changed by one transaction of a bulk action: short locks, and settled readers hardly wait."""
+"""Rows changed by one transaction of a bulk action: short locks, and readers hardly wait."""
 
 
 class SystemEventQuerySet(models.QuerySet["SystemEvent"]):
@@ -31,7 +31,7 @@ class SystemEventQuerySet(models.QuerySet["SystemEvent"]):
     def resolve(self, *, by: Actor, reason: str | None = None) -> int:
         """Resolve the unresolved events of this set and record it; return how many changed.
 
-        Commits in chunks unless the caller holds a transaction. The first resolver of an event is kept.
+        Commits in chunks unless the caller holds a transaction. The first resolver is kept.
         """
         return self.unresolved()._act(statements.RESOLVE, by, reason)
 
@@ -43,7 +43,7 @@ class SystemEventQuerySet(models.QuerySet["SystemEvent"]):
         operation = uuid.uuid4()
         changed = 0
         for ids in self._chunks_of_ids():
-            params = statements.action_params(
+            params = action.parameters(
                 ids,
                 actor=by.name,
                 actor_kind=by.kind,

@@ -5,7 +5,6 @@ The operators' application runs the same text through Django's cursor where both
 
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 from psycopg import sql
 
@@ -83,27 +82,7 @@ REOPEN = _ACT.format(
 ).replace("%(action)s", "'reopen'")
 """Reopen those of `ids` that are resolved, record who did; answer the ids changed."""
 
-EXISTS = "SELECT EXISTS (SELECT FROM system_events WHERE id = %(id)s)"
-
-
-def action_params(
-    ids: Sequence[int],
-    *,
-    actor: str,
-    actor_kind: str,
-    face: str,
-    reason: str | None,
-    operation: UUID,
-) -> dict[str, Any]:
-    """Parameters of `RESOLVE` and `REOPEN`; a bulk action's chunks share their `operation`."""
-    return {
-        "ids": list(ids),
-        "actor": actor,
-        "actor_kind": actor_kind,
-        "face": face,
-        "reason": reason,
-        "operation": operation,
-    }
+SELECT_IDS = "SELECT id FROM system_events WHERE id = ANY(%(ids)s::bigint[])"
 
 
 def select_events(

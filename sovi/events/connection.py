@@ -1,0 +1,160 @@
+"""The library's own connections to PostgreSQL, reused between calls."""
+
+import asyncio
+import os
+import select
+import threading
+import weakref
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any, LiteralString, cast
+
+import psycopg
+from psycopg import sql
+from psycopg.abc import Params
+from psycopg.rows import dict_row
+
+from sovi import database
+
+from .errors import DatabaseUnavailable, EventsError, NotMigrated
+
+CONNECT_TIMEOUT_SECONDS = 5
+
+Statement = str | sql.Composed
+Rows = list[dict[str, Any]]
+
+
+class Link:
+    """One connection shared by the threads of this process; replaced when it was cut, or forked."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._connection: psycopg.Connection[dict[str, Any]] | None = None
+        os.register_at_fork(after_in_child=self._forget)
+
+    def run(self, statement: Statement, params: Params | None = None) -> Rows:
+        """Execute one statement in a transaction of its own; return its rows as dicts.
+
+        Raises `DatabaseUnavailable`, `NotMigrated`; psycopg's errors of data and constraints pass.
+        """
+        with self._lock, _translated():
+            connection = self._usable()
+            try:
+                return connection.execute(_query(statement), params).fetchall()
+            finally:
+                if connection.broken:
+                    self._connection = None
+
+    def close(self) -> None:
+        """Give the connection back; the next call opens another."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _usable(self) -> psycopg.Connection[dict[str, Any]]:
+        if self._connection is not None and _was_cut(self._connection.fileno()):
+            self._connection.close()
+            self._connection = None
+        if self._connection is None:
+            self._connection = psycopg.connect(
+                **_parameters(), autocommit=True, row_factory=dict_row
+            )
+        return self._connection
+
+    def _forget(self) -> None:
+        # The child must neither use nor close the parent's session; psycopg leaves a connection
+        # of another process alone when it is collected, but warns, so it is kept.
+        _of_parent.append(self._connection)
+        self._lock = threading.Lock()
+        self._connection = None
+
+
+class AsyncLink:
+    """One connection for each event loop, closed with it."""
+
+    def __init__(self) -> None:
+        self._of_loop: weakref.WeakKeyDictionary[
+            asyncio.AbstractEventLoop, psycopg.AsyncConnection[dict[str, Any]]
+        ] = weakref.WeakKeyDictionary()
+        self._lock_of_loop: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
+            weakref.WeakKeyDictionary()
+        )
+        os.register_at_fork(after_in_child=self._forget)
+
+    async def run(self, statement: Statement, params: Params | None = None) -> Rows:
+        """`Link.run`, without blocking the running loop."""
+        loop = asyncio.get_running_loop()
+        async with self._lock_of_loop.setdefault(loop, asyncio.Lock()):
+            with _translated():
+                connection = await self._usable(loop)
+                try:
+                    return await (await connection.execute(_query(statement), params)).fetchall()
+                finally:
+                    if connection.broken:
+                        del self._of_loop[loop]
+
+    async def close(self) -> None:
+        """Give back the running loop's connection; the next call opens another."""
+        if connection := self._of_loop.pop(asyncio.get_running_loop(), None):
+            await connection.close()
+
+    async def _usable(
+        self, loop: asyncio.AbstractEventLoop
+    ) -> psycopg.AsyncConnection[dict[str, Any]]:
+        connection = self._of_loop.get(loop)
+        if connection is not None and _was_cut(connection.fileno()):
+            del self._of_loop[loop]
+            await connection.close()
+            connection = None
+        if connection is None:
+            # The embedded server may have to be started, which takes a while.
+            parameters = await asyncio.to_thread(_parameters)
+            connection = await psycopg.AsyncConnection.connect(
+                **parameters, autocommit=True, row_factory=dict_row
+            )
+            self._of_loop[loop] = connection
+            # A loop that ends can't be awaited any more: let go of the socket with it.
+            weakref.finalize(loop, connection.pgconn.finish)
+        return connection
+
+    def _forget(self) -> None:
+        _of_parent.extend(self._of_loop.values())
+        self._of_loop = weakref.WeakKeyDictionary()
+        self._lock_of_loop = weakref.WeakKeyDictionary()
+
+
+_of_parent: list[object] = []
+
+
+def _parameters() -> dict[str, Any]:
+    defaults = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "application_name": "sovi.events"}
+    return defaults | database.parameters()
+
+
+def _query(statement: Statement) -> LiteralString | sql.Composed:
+    # psycopg's types want literals, against injection; all of ours stand in `statements`.
+    return cast(LiteralString | sql.Composed, statement)
+
+
+def _was_cut(socket: int) -> bool:
+    """Whether the server spoke while nothing was asked: it says goodbye before it closes."""
+    poll = select.poll()
+    poll.register(socket, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+@contextmanager
+def _translated() -> Generator[None]:
+    try:
+        yield
+    except psycopg.errors.UndefinedTable as error:
+        raise NotMigrated(
+            f"{error.diag.message_primary}: run `manage.py migrate` on this database"
+        ) from error
+    except psycopg.errors.IntegrityError:
+        raise
+    except psycopg.OperationalError as error:
+        raise DatabaseUnavailable(database.unreachable(error)) from error
+    except psycopg.Error as error:
+        raise EventsError(f"PostgreSQL refused: {' '.join(str(error).split())}") from error

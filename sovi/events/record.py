@@ -1,0 +1,109 @@
+"""One event as the caller gave it: checked, and made storable."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Self
+from uuid import UUID
+
+from . import catalog
+from .errors import InvalidEvent
+from .storable import storable_context, storable_message, storable_text
+
+NAME_CHARACTERS = 200
+"""A category or event type is a name; PostgreSQL's index entries end at about 2,700 bytes."""
+
+
+class Record(NamedTuple):
+    """One event ready to be stored; `context` is JSON text, ids are UUIDs."""
+
+    category: str
+    severity: str
+    event_type: str
+    message: str
+    device_id: UUID | None
+    account_id: UUID | None
+    context: str
+
+    @classmethod
+    def of(
+        cls,
+        category: str,
+        severity: str,
+        event_type: str,
+        message: str,
+        *,
+        device_id: UUID | str | None = None,
+        account_id: UUID | str | None = None,
+        context: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Check the arguments of `emit`; raises `InvalidEvent` naming the one to change."""
+        return cls(
+            checked_name("category", category),
+            one_of("severity", severity, catalog.SEVERITIES),
+            checked_name("event_type", event_type),
+            storable_message(_text("message", message)),
+            optional_uuid("device_id", device_id),
+            optional_uuid("account_id", account_id),
+            _checked_context(context),
+        )
+
+    @classmethod
+    def from_mapping(cls, index: int, arguments: Mapping[str, Any]) -> Self:
+        """Read one of `emit_many`'s mappings; `index` is its place, for the error."""
+        if not isinstance(arguments, Mapping):
+            raise InvalidEvent(
+                f"events[{index}]: must be a mapping of emit's parameters, not {arguments!r:.80}"
+            )
+        if unknown := [str(key) for key in arguments if key not in cls._fields]:
+            raise InvalidEvent(
+                f"events[{index}]: {unknown[0]!r:.80} is no parameter; "
+                f"allowed: {', '.join(cls._fields)}"
+            )
+        if missing := [name for name in cls._fields[:4] if name not in arguments]:
+            raise InvalidEvent(f"events[{index}]: {missing[0]} is missing")
+        try:
+            return cls.of(**arguments)
+        except InvalidEvent as error:
+            raise InvalidEvent(f"events[{index}]: {error}") from None
+
+
+def checked_name(argument: str, value: object) -> str:
+    """Return a category or event type, any non-blank text of at most 200 characters."""
+    text = storable_text(_text(argument, value))
+    if len(text) > NAME_CHARACTERS:
+        raise InvalidEvent(
+            f"{argument} must be a name of at most {NAME_CHARACTERS} characters, not {len(text)}"
+        )
+    return text
+
+
+def one_of(argument: str, value: object, allowed: tuple[str, ...]) -> str:
+    if not isinstance(value, str) or value not in allowed:
+        raise InvalidEvent(f"{argument} must be one of {', '.join(allowed)}; not {value!r:.80}")
+    return value
+
+
+def optional_uuid(argument: str, value: object) -> UUID | None:
+    if value is None or isinstance(value, UUID):
+        return value
+    if isinstance(value, str):
+        try:
+            return UUID(value)
+        except ValueError:
+            pass
+    raise InvalidEvent(f"{argument} must be a UUID or None, not {value!r:.80}")
+
+
+def _text(argument: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise InvalidEvent(f"{argument} must be text, not {value!r:.80}")
+    if not value.strip():
+        raise InvalidEvent(f"{argument} must not be empty")
+    return value
+
+
+def _checked_context(context: object) -> str:
+    if context is None:
+        return "{}"
+    if not isinstance(context, Mapping):
+        raise InvalidEvent(f"context must be a mapping or None, not {context!r:.80}")
+    return storable_context(context)
