@@ -7,7 +7,7 @@ import threading
 import weakref
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any, LiteralString, cast
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -40,7 +40,7 @@ class Link:
         with self._lock, _translated():
             connection = self._usable()
             try:
-                return connection.execute(_query(statement), params).fetchall()
+                return connection.execute(statement, params).fetchall()
             finally:
                 if connection.broken:
                     self._connection = None
@@ -89,7 +89,7 @@ class AsyncLink:
             with _translated():
                 connection = await self._usable(loop)
                 try:
-                    return await (await connection.execute(_query(statement), params)).fetchall()
+                    return await (await connection.execute(statement, params)).fetchall()
                 finally:
                     if connection.broken:
                         del self._of_loop[loop]
@@ -130,11 +130,6 @@ _of_parent: list[object] = []
 def _parameters() -> dict[str, Any]:
     defaults = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "application_name": "sovi.events"}
     return defaults | database.parameters()
-
-
-def _query(statement: Statement) -> LiteralString | sql.Composed:
-    # psycopg's types want literals, against injection; all of ours stand in `statements`.
-    return cast(LiteralString | sql.Composed, statement)
 
 
 def _was_cut(socket: int) -> bool:
