@@ -2,7 +2,15 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from events.stream.view import stream
+
+from .health import healthz, readyz
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
+    path("api/logs/stream", stream, name="stream"),
+    path("api/", include("events.api.urls")),
+    path("healthz", healthz),
+    path("readyz", readyz),
 ]

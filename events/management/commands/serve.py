@@ -1,0 +1,126 @@
+import os
+import secrets
+import signal
+import socket
+from argparse import ArgumentParser
+from typing import Any
+
+import uvicorn
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from django.core.management.base import BaseCommand
+
+READY = """
+SOVI Events is running.
+
+  Admin    {url}/admin/
+  Log in   {login}
+  API      {url}/api/docs
+
+Try it from another terminal, in this folder:
+
+  TOKEN=$(.venv/bin/python manage.py create_api_token {username})
+  ID=$(.venv/bin/python -c 'from sovi import events; print(events.emit("scheduler", "error", "login_failed", "Hello from the terminal"))')
+  curl -H "Authorization: Token $TOKEN" "{url}/api/events?severity=error&resolved=false"
+  curl -H "Authorization: Token $TOKEN" -X POST "{url}/api/events/$ID/resolve"
+  curl -N -H "Authorization: Token $TOKEN" "{url}/api/logs/stream"
+  make demo
+
+Ctrl-C stops it.
+"""  # noqa: E501 - lines to paste
+
+
+class Command(BaseCommand):
+    """Prepare the database and the first user, then serve until stopped."""
+
+    help = "Migrate the database, make the first superuser where there is none, and serve."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default=os.environ.get("HOST") or "127.0.0.1")
+        parser.add_argument("--port", default=os.environ.get("PORT") or "8000", type=_port)
+
+    def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
+        # uvicorn raises the signal that stopped it again; leave in order, not by it, so that the
+        # embedded server is stopped by its last user.
+        signal.signal(signal.SIGTERM, _leave)
+        _require_free(host, port)
+        call_command("migrate", interactive=False, verbosity=0)
+        username, login = self._first_user()
+        url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        config = uvicorn.Config(
+            str(settings.ASGI_APPLICATION).replace(".application", ":application"),
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=settings.DEBUG,
+            timeout_graceful_shutdown=5,
+        )
+        server = _Server(config, READY.format(url=url, login=login, username=username))
+        try:
+            server.run()
+        except KeyboardInterrupt:
+            pass
+
+    def _first_user(self) -> tuple[str, str]:
+        """Make the superuser asked for, or the first one; return a username and how to log in."""
+        users = get_user_model().objects
+        wanted = os.environ.get("DJANGO_SUPERUSER_USERNAME")
+        password = os.environ.get("DJANGO_SUPERUSER_PASSWORD")
+        first = users.filter(is_superuser=True, is_active=True).order_by("pk").first()
+        if wanted and (user := users.filter(username=wanted).first()):
+            return user.username, f"{user.username}, with its password"
+        if not wanted and isinstance(first, User):
+            return first.username, f"{first.username}, with the password it was given"
+        username = wanted or "admin"
+        if users.filter(username=username).exists():
+            raise CommandError(
+                f"There is no superuser, and {username!r} is taken: set DJANGO_SUPERUSER_USERNAME "
+                "to another name."
+            )
+        shown = "the password in DJANGO_SUPERUSER_PASSWORD"
+        if not password:
+            password = secrets.token_urlsafe(12)
+            shown = f"{password}   (shown this once)"
+        users.create_superuser(username=username, email="", password=password)
+        return username, f"{username} / {shown}"
+
+
+class _Server(uvicorn.Server):
+    """Says where it is once it really listens."""
+
+    def __init__(self, config: uvicorn.Config, ready: str) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            print(self._ready, flush=True)
+
+
+def _leave(signal_number: int, frame: object) -> None:
+    raise SystemExit(0)
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise CommandError(f"PORT must be a number from 1 to 65535, not {text!r}")
+    return int(text)
+
+
+def _require_free(host: str, port: int) -> None:
+    """Find out that the address is taken before the database is touched."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise CommandError(
+            f"Cannot listen on {host}:{port} ({error.strerror}): set PORT or HOST to another."
+        ) from error
