@@ -1,6 +1,6 @@
 """The indexes added to `system_events`, and the migration operation that builds them.
 
-They are PostgreSQL's affair alone: SOVI's other programs write the table, Django only reads by them.
+They are PostgreSQL's affair alone: SOVI's programs write the table, Django only reads by them.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the process environment sets, typed. A malformed value is refused with its name and the reason."""
+"""What the environment sets, typed; a malformed value is refused with its name and the reason."""
 
 import os
 import secrets

@@ -1,4 +1,4 @@
-"""One database a test run, on the server that `sovi.database` names, and one web server beside it."""
+"""One database a run, on the server `sovi.database` names, and one web server beside it."""
 
 import os
 import socket

@@ -3,9 +3,10 @@
 import django.contrib.postgres.indexes
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import events.models.multirange
 from django.conf import settings
 from django.db import migrations, models
+
+import events.models.multirange
 
 
 class Migration(migrations.Migration):

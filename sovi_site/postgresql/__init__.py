@@ -1,1 +1,1 @@
-"""Django's PostgreSQL backend at the place `sovi.database` names, looked up at the first connection."""
+"""Django's PostgreSQL backend, at the place `sovi.database` names."""

@@ -1,3 +1,4 @@
+import contextlib
 import os
 import secrets
 import signal
@@ -59,10 +60,8 @@ class Command(BaseCommand):
             timeout_graceful_shutdown=5,
         )
         server = _Server(config, READY.format(url=url, login=login, username=username))
-        try:
+        with contextlib.suppress(KeyboardInterrupt):
             server.run()
-        except KeyboardInterrupt:
-            pass
 
     def _first_user(self) -> tuple[str, str]:
         """Make the superuser asked for, or the first one; return a username and how to log in."""
