@@ -55,14 +55,14 @@ class EventFilterSet(django_filters.FilterSet):  # type: ignore[misc]
     UUID for those that take several values, else a value or None (`q`: a str).
     """
 
-    category = AnyOf("category", "Category; several are allowed.")
-    severity = AnyOf("severity", "Severity; several are allowed.", choices=catalog.SEVERITIES)
-    event_type = AnyOf("event_type", "Event type; several are allowed.")
-    device_id = AnyOfUUIDs("device_id", "UUID of the device; several are allowed.")
-    account_id = AnyOfUUIDs("account_id", "UUID of the account; several are allowed.")
+    category = AnyOf("category", "Category.")
+    severity = AnyOf("severity", "Severity.", choices=catalog.SEVERITIES)
+    event_type = AnyOf("event_type", "Event type.")
+    device_id = AnyOfUUIDs("device_id", "UUID of the device.")
+    account_id = AnyOfUUIDs("account_id", "UUID of the account.")
     resolved = TrueFalse(method="filter_resolved", help_text="Only resolved or only unresolved.")
     resolved_by = AnyOf(
-        "resolved_by", "Who resolved it; several are allowed.", choices=catalog.RESOLVERS
+        "resolved_by", "Who resolved it.", choices=catalog.RESOLVERS
     )
     since = Instant("timestamp", "gte", help_text="From this ISO 8601 time on; UTC by default.")
     until = Instant("timestamp", "lt", help_text="Before this ISO 8601 time; UTC by default.")
@@ -119,13 +119,23 @@ def read_query(
         name: [str(reason) for reason in reasons] for name, reasons in filterset.errors.items()
     }
     for name in query:
-        if name not in known:
-            errors[name] = [f"Unknown parameter. Known ones: {', '.join(known)}."]
-        elif len(query.getlist(name)) > 1 and not _takes_several(name):
+        if name in known and len(query.getlist(name)) > 1 and not _takes_several(name):
             errors[name] = ["Give this parameter once."]
+    errors |= _unknown_parameters(query, known)
     if errors:
         raise InvalidQuery(errors)
     return filterset
+
+
+def refuse_parameters(query: QueryDict) -> None:
+    """Raise `InvalidQuery` where there are parameters though none is known."""
+    if errors := _unknown_parameters(query, []):
+        raise InvalidQuery(errors)
+
+
+def _unknown_parameters(query: QueryDict, known: list[str]) -> dict[str, list[str]]:
+    known_ones = f"Known ones: {', '.join(known)}." if known else "None is known here."
+    return {name: [f"Unknown parameter. {known_ones}"] for name in query if name not in known}
 
 
 def _takes_several(name: str) -> bool:

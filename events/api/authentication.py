@@ -1,0 +1,75 @@
+"""Who asks: a token's bearer or a session's user."""
+
+from typing import Any
+
+import knox.auth
+import rest_framework.authentication
+from django.conf import settings
+from django.utils import timezone
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.plumbing import build_bearer_security_scheme_object
+from knox.crypto import hash_token
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from events.actor import Actor
+from events.models import ApiToken
+
+
+class TokenAuthentication(knox.auth.TokenAuthentication):  # type: ignore[misc]  # no types
+    """`Authorization: Token ...`, looked up by its hash: one query, whatever was sent.
+
+    Knox itself compares all tokens of the user one by one, deletes the expired ones on the way, and
+    fails on a token that is not UTF-8.
+    """
+
+    def authenticate_credentials(self, token: bytes) -> tuple[Any, ApiToken]:
+        try:
+            digest = hash_token(token.decode())
+            found = ApiToken.objects.select_related("user").get(digest=digest)
+        except (UnicodeDecodeError, ApiToken.DoesNotExist):
+            raise AuthenticationFailed("Invalid token.") from None
+        if found.expiry is not None and found.expiry <= timezone.now():
+            raise AuthenticationFailed("This token has expired.")
+        if not found.user.is_active:
+            raise AuthenticationFailed("This token's user is inactive.")
+        return found.user, found
+
+
+class SessionAuthentication(rest_framework.authentication.SessionAuthentication):
+    """The admin's login; CSRF is enforced.
+
+    Naming a scheme makes Django REST framework answer 401, not 403, where nobody is logged in. It
+    asks the first class of a view, which is usually the one above.
+    """
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Session"
+
+
+class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = TokenAuthentication
+    name = "tokenAuth"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        scheme: dict[str, Any] = build_bearer_security_scheme_object("Authorization", "Token")
+        return scheme
+
+
+class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = SessionAuthentication
+    name = "sessionAuth"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        return {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": settings.SESSION_COOKIE_NAME,
+            "description": "The admin's login. A POST also needs the `X-CSRFToken` header.",
+        }
+
+
+def actor_of(request: Request) -> Actor:
+    """Return who acts by this request: its credential decides the kind, a session is a person."""
+    kind = request.auth.resolver if isinstance(request.auth, ApiToken) else "human"
+    return Actor(name=request.user.get_username(), kind=kind, face="api")

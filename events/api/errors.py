@@ -1,0 +1,72 @@
+"""Every refusal as JSON: `{"detail": ...}`, or the reasons by field or parameter."""
+
+import logging
+from typing import Any
+
+from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, JsonResponse
+from django.http.multipartparser import MultiPartParserError
+from django.views.decorators.csrf import csrf_exempt
+from rest_framework import exceptions, status, views
+from rest_framework.response import Response
+
+from events.filters import InvalidQuery
+
+logger = logging.getLogger(__name__)
+
+
+class PayloadTooLarge(exceptions.APIException):
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_detail = "The request's body is too large."
+    default_code = "payload_too_large"
+
+
+class LengthRequired(exceptions.APIException):
+    status_code = status.HTTP_411_LENGTH_REQUIRED
+    default_detail = "Send the body with a Content-Length, not chunked."
+    default_code = "length_required"
+
+
+class DatabaseUnavailable(exceptions.APIException):
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = "The database can't answer at the moment. Try again later."
+    default_code = "database_unavailable"
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Answer what Django REST framework knows, and Django's own refusals, which would be HTML."""
+    response = views.exception_handler(_as_api_exception(error), context)
+    if response is not None:
+        response.data = _encodable(response.data)
+    return response
+
+
+def _as_api_exception(error: Exception) -> Exception:
+    match error:
+        case InvalidQuery():
+            return exceptions.ValidationError(error.errors)
+        case RequestDataTooBig():
+            return PayloadTooLarge()
+        case SuspiciousOperation() | BadRequest() | MultiPartParserError():
+            return exceptions.ParseError("Malformed request.")
+        case OperationalError() | InterfaceError():
+            logger.error("The database can't answer", exc_info=error)
+            return DatabaseUnavailable()
+    return error
+
+
+def _encodable(data: Any) -> Any:
+    """Messages repeat what was sent, which may hold what UTF-8 can't: unpaired surrogates."""
+    if isinstance(data, dict):
+        return {_encodable(key): _encodable(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_encodable(item) for item in data]
+    return str(data).encode(errors="backslashreplace").decode()
+
+
+@csrf_exempt  # there is nothing to protect, and a refusal would be HTML
+def not_found(request: HttpRequest, path: str = "") -> JsonResponse:
+    """Answer an address of the API at which there is nothing."""
+    hint = " Addresses end without a slash." if path.endswith("/") else ""
+    return JsonResponse({"detail": f"There is nothing at this address.{hint}"}, status=404)

@@ -1,0 +1,152 @@
+"""Pages of the event list: by keyset on the id, never by offset.
+
+A `cursor` walks newest first, in both directions, and stays in place while rows arrive. `after_id`
+walks upwards through settled rows only, so that a loop over pages misses nothing.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Self
+
+from django.db import connections
+from django.http import HttpRequest, QueryDict
+
+from events.filters import InvalidQuery
+from events.models.event import SystemEventQuerySet
+from events.representation import represent
+from sovi.events import settled
+from sovi.events.position import MAX_ID
+from sovi.events.statements import COLUMNS
+
+LIMIT = 50
+MAX_LIMIT = 500
+PARAMETERS = ("after_id", "limit", "cursor")
+
+Page = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """A place between two ids: `older` pages lie below `id`, newer ones above it."""
+
+    older: bool
+    id: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises ValueError for what `str` did not make."""
+        try:
+            direction, _, number = base64.urlsafe_b64decode(text.encode()).decode().partition(" ")
+            cursor = cls(direction == "older", int(number[:20]))
+        except (ValueError, binascii.Error):
+            raise ValueError("Invalid cursor.") from None
+        if str(cursor) != text:
+            raise ValueError("Invalid cursor.")
+        return cursor
+
+    def __str__(self) -> str:
+        place = f"{'older' if self.older else 'newer'} {self.id}"
+        return base64.urlsafe_b64encode(place.encode()).decode()
+
+
+@dataclass(frozen=True)
+class PageRequest:
+    """Which page of a list is asked for."""
+
+    limit: int = LIMIT
+    cursor: Cursor | None = None
+    after_id: int | None = None
+
+    @classmethod
+    def parse(cls, query: QueryDict) -> Self:
+        """Read `limit`, `cursor` and `after_id`. Raises `InvalidQuery`."""
+        given: dict[str, Any] = {}
+        errors: dict[str, list[str]] = {}
+        parsers: dict[str, Callable[[str], Any]] = {
+            "limit": lambda text: _integer(text, 1, MAX_LIMIT),
+            "cursor": Cursor.parse,
+            "after_id": lambda text: _integer(text, 0, MAX_ID),
+        }
+        for name, parse in parsers.items():
+            if name in query:
+                try:
+                    given[name] = parse(str(query[name]))
+                except ValueError as error:
+                    errors[name] = [str(error)]
+        if "cursor" in query and "after_id" in query:
+            errors["cursor"] = ["This can't be combined with after_id."]
+        if errors:
+            raise InvalidQuery(errors)
+        return cls(**given)
+
+    def read(self, events: SystemEventQuerySet, request: HttpRequest) -> Page:
+        """Return the page of `events`; `request` gives the address of the pages beside it."""
+        if self.after_id is not None:
+            return self._read_after(self.after_id, events, request)
+        return self._read_at(self.cursor, events, request)
+
+    def _read_at(
+        self, cursor: Cursor | None, events: SystemEventQuerySet, request: HttpRequest
+    ) -> Page:
+        # One row beyond the page tells whether there is another.
+        if cursor is not None and not cursor.older:
+            rows = _rows(events.filter(id__gt=cursor.id).order_by("id"), self.limit + 1)
+            has_newer, has_older = len(rows) > self.limit, True
+            rows = rows[: self.limit][::-1]
+        else:
+            older = events if cursor is None else events.filter(id__lt=cursor.id)
+            rows = _rows(older.order_by("-id"), self.limit + 1)
+            has_newer, has_older = cursor is not None, len(rows) > self.limit
+            rows = rows[: self.limit]
+        if rows:
+            newest, oldest = rows[0]["id"], rows[-1]["id"]
+        else:
+            # Nothing beyond the place itself: turning round meets the row it was made from.
+            place = cursor.id if cursor is not None else 0
+            newest, oldest = place - 1, place + 1
+        return {
+            "next": _address(request, cursor=Cursor(True, oldest)) if has_older else None,
+            "previous": _address(request, cursor=Cursor(False, newest)) if has_newer else None,
+            "results": [represent(row) for row in rows],
+        }
+
+    def _read_after(self, after_id: int, events: SystemEventQuerySet, request: HttpRequest) -> Page:
+        horizon = settled.read_horizon(lambda statement: _run(events.db, statement))
+        found = events.filter(id__gt=after_id, id__lte=horizon.id).order_by("id")
+        rows = _rows(found, self.limit)
+        is_full = len(rows) == self.limit
+        next_after_id = rows[-1]["id"] if is_full else max(after_id, horizon.id)
+        return {
+            "next": _address(request, after_id=next_after_id) if is_full else None,
+            "previous": None,
+            "results": [represent(row) for row in rows],
+            "next_after_id": next_after_id,
+            "complete": horizon.complete,
+        }
+
+
+def _integer(text: str, smallest: int, largest: int) -> int:
+    # int() alone would take "+1", "1_000" and digits of other scripts.
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else -1
+    if not smallest <= number <= largest:
+        raise ValueError(f"This must be a whole number from {smallest} to {largest}.")
+    return number
+
+
+def _rows(events: SystemEventQuerySet, limit: int) -> list[dict[str, Any]]:
+    return list(events.values(*COLUMNS)[:limit])
+
+
+def _run(alias: str, statement: str) -> list[tuple[Any, ...]]:
+    with connections[alias].cursor() as cursor:
+        cursor.execute(statement)
+        return list(cursor.fetchall())
+
+
+def _address(request: HttpRequest, **parameters: object) -> str:
+    query = request.GET.copy()
+    for name, value in parameters.items():
+        query[name] = str(value)
+    return request.build_absolute_uri(f"?{query.urlencode()}")

@@ -1,0 +1,27 @@
+"""What a user may do with events: Django's model permissions, mostly given by groups."""
+
+from typing import Any
+
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+VIEW = "events.view_systemevent"
+RESOLVE = "events.resolve_systemevent"
+
+
+class EventPermissions(BasePermission):
+    """Ask for the permission that the view names for the method: `permission_of = {"GET": VIEW}`.
+
+    A method that the view serves but doesn't name is nobody's.
+    """
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        user = request.user
+        if user is None or not user.is_authenticated:
+            return False
+        method = "GET" if request.method == "HEAD" else request.method
+        if method not in view.allowed_methods:
+            return True  # refused right after this, as 405
+        needed = getattr(view, "permission_of", {}).get(method)
+        self.message = f"This needs the permission {needed}."
+        return needed is not None and bool(user.has_perm(needed))

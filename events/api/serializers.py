@@ -1,0 +1,100 @@
+"""The shapes of what is sent and answered.
+
+Those of answers only document: an event itself is made by `events.representation`.
+"""
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.exceptions import PermissionDenied, ValidationError
+
+from events.actor import Actor
+from sovi.events import catalog
+
+
+class EventSerializer(serializers.Serializer[Any]):
+    """One row of `system_events`, as REST and the stream show it."""
+
+    id = serializers.IntegerField(help_text="Ascending, not without gaps.")
+    timestamp = serializers.DateTimeField(help_text="UTC.")
+    category = serializers.CharField(help_text=f"{', '.join(catalog.CATEGORIES)}, or another.")
+    severity = serializers.CharField(help_text=f"{', '.join(catalog.SEVERITIES)}.")
+    event_type = serializers.CharField(help_text="One of the catalog's, or another.")
+    device_id = serializers.UUIDField(allow_null=True)
+    account_id = serializers.UUIDField(allow_null=True)
+    message = serializers.CharField()
+    context = serializers.JSONField(  # type: ignore[assignment]  # Field has one of that name
+        help_text="Structured metadata, by convention an object."
+    )
+    resolved = serializers.BooleanField()
+    resolved_by = serializers.CharField(
+        allow_null=True, help_text=f"{', '.join(catalog.RESOLVERS)}; null while unresolved."
+    )
+    resolved_at = serializers.DateTimeField(allow_null=True, help_text="UTC.")
+
+
+class EventPageSerializer(serializers.Serializer[Any]):
+    next = serializers.URLField(allow_null=True, help_text="The next page, null on the last.")
+    previous = serializers.URLField(allow_null=True, help_text="The page before this one.")
+    results = EventSerializer(many=True)
+    next_after_id = serializers.IntegerField(
+        required=False, help_text="With `after_id`: where to go on, also after an empty page."
+    )
+    complete = serializers.BooleanField(
+        required=False, help_text="With `after_id`: false while later rows are still settling."
+    )
+
+
+class EventTypeSerializer(serializers.Serializer[Any]):
+    category = serializers.CharField()
+    event_type = serializers.CharField()
+    severity = serializers.ChoiceField(catalog.SEVERITIES, help_text="Its usual severity.")
+    when = serializers.CharField(help_text="When it is emitted.")
+    context_fields = serializers.ListField(child=serializers.CharField())
+    recovered_by = serializers.ListField(
+        child=serializers.CharField(), help_text="Event types that say the failure is over."
+    )
+
+
+class CatalogSerializer(serializers.Serializer[Any]):
+    categories = serializers.ListField(child=serializers.CharField())
+    severities = serializers.ListField(child=serializers.CharField())
+    resolvers = serializers.ListField(child=serializers.CharField())
+    event_types = EventTypeSerializer(many=True)
+
+
+class TextField(serializers.CharField):
+    """A JSON string; Django REST framework's own takes numbers as well."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class ActionSerializer(serializers.Serializer[Any]):
+    """The optional body of resolve and reopen."""
+
+    resolved_by = serializers.ChoiceField(
+        catalog.RESOLVERS, required=False, help_text="Must be the kind of the credential used."
+    )
+    reason = TextField(required=False, allow_blank=True, max_length=1000, help_text="Why.")
+
+    def to_internal_value(self, data: Any) -> Any:
+        unknown = f"Unknown field. Known ones: {', '.join(self.fields)}."
+        if errors := {name: [unknown] for name in data if name not in self.fields}:
+            raise ValidationError(errors)
+        return super().to_internal_value(data)
+
+    def reason_given_by(self, actor: Actor) -> str | None:
+        """Check the body and return its reason.
+
+        Raises `ValidationError`, or `PermissionDenied` when it claims a kind that `actor` is not.
+        """
+        self.is_valid(raise_exception=True)
+        claimed = self.validated_data.get("resolved_by", actor.kind)
+        if claimed != actor.kind:
+            raise PermissionDenied(
+                f"This credential acts as {actor.kind}; it can't act as {claimed}."
+            )
+        return self.validated_data.get("reason") or None

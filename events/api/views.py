@@ -1,0 +1,162 @@
+"""Reading and resolving events over REST."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import Http404
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from events.filters import read_query, refuse_parameters
+from events.models import SystemEvent
+from events.models.event import SystemEventQuerySet
+from events.representation import represent
+from sovi.events import catalog
+from sovi.events.statements import COLUMNS
+
+from . import pagination, schema
+from .authentication import actor_of
+from .body import read_object
+from .permissions import RESOLVE, VIEW
+from .serializers import (
+    ActionSerializer,
+    CatalogSerializer,
+    EventPageSerializer,
+    EventSerializer,
+)
+
+
+def get_event(event_id: int) -> dict[str, Any]:
+    """Return the event as it is shown. Raises `Http404`."""
+    row = SystemEvent.objects.filter(pk=event_id).values(*COLUMNS).first()
+    if row is None:
+        raise Http404(f"There is no event {event_id}.")
+    return represent(row)
+
+
+# No docstrings on views: drf-spectacular would publish them.
+class EventView(APIView):
+    http_method_names = ["get", "head", "post"]
+    permission_of = {"GET": VIEW}
+
+
+class EventListView(EventView):
+    without: tuple[str, ...] = ()
+
+    @property
+    def events(self) -> SystemEventQuerySet:
+        return SystemEvent.objects.all()
+
+    @extend_schema(
+        operation_id="list_events",
+        summary="List events, the newest first",
+        tags=["events"],
+        parameters=[*schema.filter_parameters(), *schema.PAGE_PARAMETERS],
+        responses={200: EventPageSerializer, **schema.READING_REFUSALS},
+    )
+    def get(self, request: Request) -> Response:
+        query = request.query_params
+        filters = read_query(query, self.events, also=pagination.PARAMETERS, without=self.without)
+        page = pagination.PageRequest.parse(query)
+        return Response(page.read(filters.qs, request._request))
+
+
+class UnresolvedEventListView(EventListView):
+    without = ("resolved",)
+
+    @property
+    def events(self) -> SystemEventQuerySet:
+        return SystemEvent.objects.unresolved()
+
+    @extend_schema(
+        operation_id="list_unresolved_events",
+        summary="List unresolved events, the newest first",
+        tags=["events"],
+        parameters=[*schema.filter_parameters(without=without), *schema.PAGE_PARAMETERS],
+        responses={200: EventPageSerializer, **schema.READING_REFUSALS},
+    )
+    def get(self, request: Request) -> Response:
+        return super().get(request)
+
+
+class CatalogView(EventView):
+    @extend_schema(
+        operation_id="get_catalog",
+        summary="Get the known categories, severities, resolvers and event types",
+        tags=["events"],
+        responses={200: CatalogSerializer, **schema.READING_REFUSALS},
+    )
+    def get(self, request: Request) -> Response:
+        refuse_parameters(request.query_params)
+        return Response(
+            {
+                "categories": catalog.CATEGORIES,
+                "severities": catalog.SEVERITIES,
+                "resolvers": catalog.RESOLVERS,
+                "event_types": [
+                    {
+                        "category": known.category,
+                        "event_type": known.name,
+                        "severity": known.severity,
+                        "when": known.when,
+                        "context_fields": known.context_fields,
+                        "recovered_by": known.recovered_by,
+                    }
+                    for known in catalog.EVENT_TYPES
+                ],
+            }
+        )
+
+
+class EventDetailView(EventView):
+    @extend_schema(
+        operation_id="get_event",
+        summary="Get one event",
+        tags=["events"],
+        parameters=[schema.EVENT_ID],
+        responses={200: EventSerializer, **schema.READING_REFUSALS, **schema.NOT_FOUND},
+    )
+    def get(self, request: Request, id: int) -> Response:
+        refuse_parameters(request.query_params)
+        return Response(get_event(id))
+
+
+class ActionView(EventView):
+    permission_of = {"POST": RESOLVE}
+
+    def act(self, request: Request, id: int, action: Callable[..., int]) -> Response:
+        refuse_parameters(request.query_params)
+        actor = actor_of(request)
+        reason = ActionSerializer(data=read_object(request)).reason_given_by(actor)
+        action(SystemEvent.objects.filter(pk=id), by=actor, reason=reason)
+        return Response(get_event(id))
+
+
+class ResolveView(ActionView):
+    @extend_schema(
+        operation_id="resolve_event",
+        summary="Resolve an event",
+        description="Doing it again changes nothing: the first resolver is kept.",
+        request=ActionSerializer,
+        parameters=[schema.EVENT_ID],
+        responses={200: EventSerializer, **schema.ACTION_REFUSALS},
+        tags=["events"],
+    )
+    def post(self, request: Request, id: int) -> Response:
+        return self.act(request, id, SystemEventQuerySet.resolve)
+
+
+class ReopenView(ActionView):
+    @extend_schema(
+        operation_id="reopen_event",
+        summary="Reopen an event",
+        description="Doing it again changes nothing.",
+        request=ActionSerializer,
+        parameters=[schema.EVENT_ID],
+        responses={200: EventSerializer, **schema.ACTION_REFUSALS},
+        tags=["events"],
+    )
+    def post(self, request: Request, id: int) -> Response:
+        return self.act(request, id, SystemEventQuerySet.reopen)
