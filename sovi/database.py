@@ -46,23 +46,23 @@ def connection_string(dbname: str | None = None) -> str:
     Contains the password, if there is one. Raises DatabaseConfigurationError.
     """
     rest = parameters(dbname)
-    # Names can only be told from socket folders after `?host=`, so every host goes there.
-    login = ":".join(quote(rest.pop(key), safe="") for key in ("user", "password") if key in rest)
     name = quote(rest.pop("dbname"), safe="")
+    # The rest goes behind the ?, where alone a socket folder or a lone password can stand.
     query = urlencode(rest, quote_via=quote, safe="")
-    return f"postgresql://{login}{'@' if login else ''}/{name}{'?' if query else ''}{query}"
+    return f"postgresql:///{name}{'?' if query else ''}{query}"
 
 
 def unreachable(error: psycopg.OperationalError) -> str:
     """Explain to an operator, in one paragraph without a password, why connecting failed."""
     cause = re.sub(r"://\S*@", "://***@", " ".join(str(error).split())) or type(error).__name__
-    if is_embedded():
-        return (
-            f"The embedded PostgreSQL in {embedded_home.data_dir()} (used because {VARIABLE} is "
-            f"not set) cannot be reached: {cause}. Check its log folder (postgres/data/log), free "
-            f"disk space and memory, or set {VARIABLE} to another PostgreSQL."
-        )
     try:
+        if is_embedded():
+            data = embedded_home.locate(embedded_home.data_dir()).data
+            return (
+                f"The embedded PostgreSQL (used because {VARIABLE} is not set) cannot be reached: "
+                f"{cause}. Check its log in {data / 'log'}, free disk space and memory, "
+                f"or set {VARIABLE} to another PostgreSQL."
+            )
         found = _from_environment()
     except DatabaseConfigurationError as mistake:
         return str(mistake)

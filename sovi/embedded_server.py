@@ -81,6 +81,7 @@ class Server:
         binaries = embedded_binaries.choose(self.home)
         if not self.home.data.is_dir():
             self._initialise(binaries)
+        self.home.create_socket_folder()
         crashed = self._remove_leftovers()
         self._write_settings()
         deadline = time.monotonic() + (LEFTOVER_SECONDS if crashed else 0)
