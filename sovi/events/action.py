@@ -11,7 +11,7 @@ from . import catalog
 from .errors import InvalidEvent
 from .position import MAX_ID
 from .record import one_of
-from .storable import storable_text
+from .storable import shown, storable_message
 
 
 def parameters(
@@ -30,10 +30,10 @@ def parameters(
     """
     return {
         "ids": list(ids),
-        "actor": storable_text(actor),
+        "actor": storable_message(actor),
         "actor_kind": actor_kind,
         "face": face,
-        "reason": None if reason is None else storable_text(reason),
+        "reason": None if reason is None else storable_message(reason),
         "operation": operation,
     }
 
@@ -43,10 +43,10 @@ def library_parameters(
 ) -> dict[str, Any]:
     """Check the arguments of the library's calls; raises `InvalidEvent`."""
     if not isinstance(event_id, int) or isinstance(event_id, bool):
-        raise InvalidEvent(f"event_id must be a whole number, not {event_id!r:.80}")
+        raise InvalidEvent(f"event_id must be a whole number, not {shown(event_id)}")
     for argument, value in (("actor", actor), ("reason", reason)):
         if value is not None and not isinstance(value, str):
-            raise InvalidEvent(f"{argument} must be text or None, not {value!r:.80}")
+            raise InvalidEvent(f"{argument} must be text or None, not {shown(value)}")
     return parameters(
         # Beyond bigint there is no such event, and nothing to ask.
         [event_id] if 0 < event_id <= MAX_ID else [],

@@ -12,7 +12,7 @@ from .action import library_parameters
 from .catalog import Resolver
 from .connection import AsyncLink, Link, Rows
 from .query import Names, Query
-from .record import Record
+from .record import Record, records
 
 _link = Link()
 _async_link = AsyncLink()
@@ -86,18 +86,14 @@ def emit_many(events: Iterable[Mapping[str, Any]]) -> list[int]:
     Each is a mapping with `emit`'s parameter names. Raises as `emit` does; an `InvalidEvent` names
     the index of the event it is about.
     """
-    records = [Record.from_mapping(index, event) for index, event in enumerate(events)]
-    if not records:
-        return []
-    return _ids(_link.run(statements.INSERT_MANY, _columns(records)))
+    given = records(events)
+    return _ids(_link.run(statements.INSERT_MANY, _columns(given))) if given else []
 
 
 async def async_emit_many(events: Iterable[Mapping[str, Any]]) -> list[int]:
     """`emit_many`, for a running event loop."""
-    records = [Record.from_mapping(index, event) for index, event in enumerate(events)]
-    if not records:
-        return []
-    return _ids(await _async_link.run(statements.INSERT_MANY, _columns(records)))
+    given = records(events)
+    return _ids(await _async_link.run(statements.INSERT_MANY, _columns(given))) if given else []
 
 
 def get_unresolved(
@@ -145,9 +141,7 @@ def get_events(
         limit=limit,
         after_id=after_id,
     )
-    settled_id = None
-    if after_id is not None:
-        settled_id = settled.read_horizon(lambda statement: _tuples(_link.run(statement))).id
+    settled_id = None if after_id is None else _settled_id()
     return _shown(_link.run(*query.statement(settled_id)))
 
 
@@ -173,13 +167,7 @@ async def async_get_events(
         limit=limit,
         after_id=after_id,
     )
-    settled_id = None
-    if after_id is not None:
-
-        async def run(statement: str) -> list[tuple[Any, ...]]:
-            return _tuples(await _async_link.run(statement))
-
-        settled_id = (await settled.async_read_horizon(run)).id
+    settled_id = None if after_id is None else await _async_settled_id()
     return _shown(await _async_link.run(*query.statement(settled_id)))
 
 
@@ -259,9 +247,29 @@ async def async_flush(timeout: float = 10.0) -> bool:  # noqa: ASYNC109 - the sy
     return True
 
 
-def _columns(records: list[Record]) -> dict[str, list[Any]]:
+def _settled_id() -> int:
+    # Across a restart a prepared transaction changes its name, and looks ended: read anew then.
+    while True:
+        session = _link.session
+        horizon = settled.read_horizon(lambda statement: _tuples(_link.run(statement)))
+        if _link.session is session:
+            return horizon.id
+
+
+async def _async_settled_id() -> int:
+    async def run(statement: str) -> list[tuple[Any, ...]]:
+        return _tuples(await _async_link.run(statement))
+
+    while True:
+        session = _async_link.session
+        horizon = await settled.async_read_horizon(run)
+        if _async_link.session is session:
+            return horizon.id
+
+
+def _columns(given: list[Record]) -> dict[str, list[Any]]:
     """Turn records into one array for each column, as `statements.INSERT_MANY` takes them."""
-    return dict(zip(Record._fields, map(list, zip(*records, strict=True)), strict=True))
+    return dict(zip(Record._fields, map(list, zip(*given, strict=True)), strict=True))
 
 
 def _id(rows: Rows) -> int:

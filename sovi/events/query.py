@@ -10,6 +10,7 @@ from . import catalog, statements
 from .errors import InvalidEvent
 from .position import MAX_ID
 from .record import checked_name, one_of, optional_uuid
+from .storable import shown
 
 MAX_LIMIT = 10_000
 
@@ -51,7 +52,7 @@ class Query(NamedTuple):
             "account_id": _several("account_id", optional_uuid("account_id", account_id)),
         }
         if resolved is not None and not isinstance(resolved, bool):
-            raise InvalidEvent(f"resolved must be True, False or None, not {resolved!r:.80}")
+            raise InvalidEvent(f"resolved must be True, False or None, not {shown(resolved)}")
         return cls(
             {column: values for column, values in equal.items() if values},
             resolved,
@@ -84,6 +85,6 @@ def _whole(argument: str, value: object, lowest: int, highest: int) -> int:
     whole = isinstance(value, int) and not isinstance(value, bool)
     if not whole or not lowest <= value <= highest:  # type: ignore[operator]
         raise InvalidEvent(
-            f"{argument} must be a whole number from {lowest} to {highest}, not {value!r:.80}"
+            f"{argument} must be a whole number from {lowest} to {highest}, not {shown(value)}"
         )
     return value  # type: ignore[return-value]

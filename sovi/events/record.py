@@ -1,12 +1,12 @@
 """One event as the caller gave it: checked, and made storable."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 from . import catalog
 from .errors import InvalidEvent
-from .storable import storable_context, storable_message, storable_text
+from .storable import shown, storable_context, storable_message, storable_text
 
 NAME_CHARACTERS = 200
 """A category or event type is a name; PostgreSQL's index entries end at about 2,700 bytes."""
@@ -51,11 +51,11 @@ class Record(NamedTuple):
         """Read one of `emit_many`'s mappings; `index` is its place, for the error."""
         if not isinstance(arguments, Mapping):
             raise InvalidEvent(
-                f"events[{index}]: must be a mapping of emit's parameters, not {arguments!r:.80}"
+                f"events[{index}]: must be a mapping of emit's parameters, not {shown(arguments)}"
             )
         if unknown := [str(key) for key in arguments if key not in cls._fields]:
             raise InvalidEvent(
-                f"events[{index}]: {unknown[0]!r:.80} is no parameter; "
+                f"events[{index}]: {shown(unknown[0])} is no parameter; "
                 f"allowed: {', '.join(cls._fields)}"
             )
         if missing := [name for name in cls._fields[:4] if name not in arguments]:
@@ -64,6 +64,13 @@ class Record(NamedTuple):
             return cls.of(**arguments)
         except InvalidEvent as error:
             raise InvalidEvent(f"events[{index}]: {error}") from None
+
+
+def records(events: object) -> list[Record]:
+    """Check the argument of `emit_many`; raises `InvalidEvent` naming the event to change."""
+    if not isinstance(events, Iterable) or isinstance(events, Mapping | str | bytes):
+        raise InvalidEvent(f"events must be an iterable of mappings, not {shown(events)}")
+    return [Record.from_mapping(index, event) for index, event in enumerate(events)]
 
 
 def checked_name(argument: str, value: object) -> str:
@@ -78,24 +85,26 @@ def checked_name(argument: str, value: object) -> str:
 
 def one_of(argument: str, value: object, allowed: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in allowed:
-        raise InvalidEvent(f"{argument} must be one of {', '.join(allowed)}; not {value!r:.80}")
-    return value
+        raise InvalidEvent(f"{argument} must be one of {', '.join(allowed)}; not {shown(value)}")
+    return storable_text(value)
 
 
 def optional_uuid(argument: str, value: object) -> UUID | None:
-    if value is None or isinstance(value, UUID):
-        return value
+    if value is None:
+        return None
+    if isinstance(value, UUID):
+        return UUID(int=value.int)  # drivers have subclasses; an array wants one type
     if isinstance(value, str):
         try:
             return UUID(value)
         except ValueError:
             pass
-    raise InvalidEvent(f"{argument} must be a UUID or None, not {value!r:.80}")
+    raise InvalidEvent(f"{argument} must be a UUID or None, not {shown(value)}")
 
 
 def _text(argument: str, value: object) -> str:
     if not isinstance(value, str):
-        raise InvalidEvent(f"{argument} must be text, not {value!r:.80}")
+        raise InvalidEvent(f"{argument} must be text, not {shown(value)}")
     if not value.strip():
         raise InvalidEvent(f"{argument} must not be empty")
     return value
@@ -105,5 +114,5 @@ def _checked_context(context: object) -> str:
     if context is None:
         return "{}"
     if not isinstance(context, Mapping):
-        raise InvalidEvent(f"context must be a mapping or None, not {context!r:.80}")
+        raise InvalidEvent(f"context must be a mapping or None, not {shown(context)}")
     return storable_context(context)

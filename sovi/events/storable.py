@@ -8,7 +8,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from datetime import date, time, timedelta
 from enum import Enum
 from os import PathLike, fspath
@@ -19,6 +19,8 @@ CONTEXT_BYTES = 64 * 1024
 MAX_DEPTH = 20
 MAX_NODES = 40_000
 """More values than a context's bytes can hold: bounds the work on what will be cut anyway."""
+MAX_CHARACTERS = 1024 * 1024
+"""The same for texts: one that stands in many places is counted in each."""
 MAX_INTEGER_BITS = 4096
 TRUNCATED_KEY = "_truncated"
 MARK = "…"
@@ -28,12 +30,19 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 def storable_text(text: str) -> str:
     """Return `text` as PostgreSQL can store it."""
-    return _UNSTORABLE.sub(lambda found: "␀" if found[0] == "\x00" else "\ufffd", text)
+    # A subclass's own methods have no say, and psycopg wants one type in an array.
+    plain = str.__str__(text)
+    return _UNSTORABLE.sub(lambda found: "␀" if found[0] == "\x00" else "\ufffd", plain)
 
 
 def storable_message(text: str) -> str:
     """Return `text` storable and at most 8 KB of UTF-8, with a mark where it was cut."""
     return _cut(storable_text(text), MESSAGE_BYTES)
+
+
+def shown(value: object) -> str:
+    """Return a short repr for an error message; it never fails itself."""
+    return _said(repr, value)[:80]
 
 
 def storable_context(context: Mapping[Any, Any]) -> str:
@@ -45,18 +54,38 @@ def storable_context(context: Mapping[Any, Any]) -> str:
 
 
 class _Jsonable:
-    """Turns values into what JSON has, within a budget of depth and of nodes."""
+    """Turns values into what JSON has, within a budget of depth, of nodes and of characters."""
 
     def __init__(self) -> None:
         self.nodes = MAX_NODES
+        self.characters = MAX_CHARACTERS
 
     def value(self, value: Any, depth: int) -> Any:
+        """Return what JSON has for `value`; whatever its own code raises, the event is stored."""
+        try:
+            return self._value(value, depth)
+        except Exception as error:
+            return f"<{type(value).__name__}: {type(error).__name__}>"
+
+    def mapping(self, mapping: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+        made: dict[str, Any] = {}
+        try:
+            for key, value in mapping.items():
+                if not self._spend():
+                    made[MARK] = MARK
+                    break
+                made[self._key(key)] = self.value(value, depth - 1)
+        except Exception as error:  # another thread may be changing it
+            made[MARK] = f"<{type(mapping).__name__}: {type(error).__name__}>"
+        return made
+
+    def _value(self, value: Any, depth: int) -> Any:
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, Enum):
             return self.value(value.value, depth)
         if isinstance(value, str):
-            return storable_text(value)
+            return self._text(value)
         if isinstance(value, int):
             # Python refuses to print a longer one.
             return value if value.bit_length() <= MAX_INTEGER_BITS else f"{value:#x}"[:1000] + MARK
@@ -67,21 +96,23 @@ class _Jsonable:
         if isinstance(value, Mapping):
             return self.mapping(value, depth)
         if isinstance(value, list | tuple):
-            return self.items(value, depth)
+            return self._items(value, depth)
         if isinstance(value, Set):
-            return _sorted(self.items(value, depth))
-        return self.other(value, depth)
+            return _sorted(self._items(value, depth))
+        return self._other(value, depth)
 
-    def mapping(self, mapping: Mapping[Any, Any], depth: int) -> dict[str, Any]:
-        made: dict[str, Any] = {}
-        for key, value in mapping.items():
-            if not self._spend():
-                made[MARK] = MARK
-                break
-            made[str(self.value(key, 0))] = self.value(value, depth - 1)
-        return made
+    def _key(self, key: Any) -> str:
+        made = self.value(key, 2)
+        return made if isinstance(made, str) else _dump(made)
 
-    def items(self, items: Iterable[Any], depth: int) -> list[Any]:
+    def _text(self, text: str) -> str:
+        if self.characters <= 0:
+            return MARK
+        text = storable_text(text)
+        self.characters -= len(text)
+        return text
+
+    def _items(self, items: Iterable[Any], depth: int) -> list[Any]:
         made: list[Any] = []
         for item in items:
             if not self._spend():
@@ -90,9 +121,9 @@ class _Jsonable:
             made.append(self.value(item, depth - 1))
         return made
 
-    def other(self, value: Any, depth: int) -> Any:
+    def _other(self, value: Any, depth: int) -> Any:
         if isinstance(value, BaseException):
-            return {"type": type(value).__name__, "message": _said(str, value)}
+            return {"type": type(value).__name__, "message": self._text(_said(str, value))}
         if isinstance(value, date | time):
             return value.isoformat()
         if isinstance(value, timedelta):
@@ -100,15 +131,12 @@ class _Jsonable:
         if isinstance(value, PathLike):
             return self.value(fspath(value), depth)
         if isinstance(value, bytes | bytearray | memoryview):
-            return storable_text(bytes(value).decode("utf-8", "replace"))
+            return self._text(bytes(value).decode("utf-8", "replace"))
         if is_dataclass(value) and not isinstance(value, type):
-            return (
-                self.mapping(vars(value), depth)
-                if hasattr(value, "__dict__")
-                else _said(repr, value)
-            )
+            held = {field.name: getattr(value, field.name, MARK) for field in fields(value)}
+            return self.mapping(held, depth)
         # UUIDs and decimals say it best in their own words; most others only have a repr.
-        return _said(str if _has_own_words(value) else repr, value)
+        return self._text(_said(str if _has_own_words(value) else repr, value))
 
     def _spend(self) -> bool:
         self.nodes -= 1
@@ -140,19 +168,19 @@ def _fitted(items: dict[str, Any], size: int) -> dict[str, Any]:
     cut: list[str] = []
     room = CONTEXT_BYTES - 4096  # the rest is for the mark and the names in it
     for key, value in items.items():
-        cost = _cost(key, value)
+        fitting, cost = value, _cost(key, value)
         if cost > room:
             cut.append(key)
-            limit = room - len(key)
+            limit = room // 2  # leave some for what follows
             while isinstance(value, str) and cost > room and limit > 100:
-                value = _cut(value, limit)
-                cost = _cost(key, value)
+                fitting = _cut(value, limit)
+                cost = _cost(key, fitting)
                 limit //= 2  # control characters cost six bytes each
         if cost <= room:
-            kept[key] = value
+            kept[key] = fitting
             room -= cost
     names = ", ".join(_cut(key, 60) for key in cut[:20]) + (", …" if len(cut) > 20 else "")
-    kept[TRUNCATED_KEY] = f"{size} bytes, more than {CONTEXT_BYTES}; cut: {names}"
+    kept[TRUNCATED_KEY] = f"{size} bytes, more than {CONTEXT_BYTES}; cut: {_cut(names, 600)}"
     return kept
 
 
