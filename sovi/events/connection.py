@@ -45,6 +45,11 @@ class Link:
                 if connection.broken:
                     self._connection = None
 
+    @property
+    def session(self) -> object:
+        """The connection of the last call; another object once it had to be replaced."""
+        return self._connection
+
     def close(self) -> None:
         """Give the connection back; the next call opens another."""
         with self._lock:
@@ -77,15 +82,16 @@ class AsyncLink:
         self._of_loop: weakref.WeakKeyDictionary[
             asyncio.AbstractEventLoop, psycopg.AsyncConnection[dict[str, Any]]
         ] = weakref.WeakKeyDictionary()
-        self._lock_of_loop: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
-            weakref.WeakKeyDictionary()
-        )
+        # A lock that was waited for holds its loop, so only those who use it may hold the lock.
+        self._lock_of_loop: weakref.WeakKeyDictionary[
+            asyncio.AbstractEventLoop, weakref.ref[asyncio.Lock]
+        ] = weakref.WeakKeyDictionary()
         os.register_at_fork(after_in_child=self._forget)
 
     async def run(self, statement: Statement, params: Params | None = None) -> Rows:
         """`Link.run`, without blocking the running loop."""
         loop = asyncio.get_running_loop()
-        async with self._lock_of_loop.setdefault(loop, asyncio.Lock()):
+        async with self._lock(loop):
             with _translated():
                 connection = await self._usable(loop)
                 try:
@@ -94,10 +100,25 @@ class AsyncLink:
                     if connection.broken:
                         del self._of_loop[loop]
 
+    @property
+    def session(self) -> object:
+        """The running loop's connection; another object once it had to be replaced."""
+        return self._of_loop.get(asyncio.get_running_loop())
+
     async def close(self) -> None:
         """Give back the running loop's connection; the next call opens another."""
-        if connection := self._of_loop.pop(asyncio.get_running_loop(), None):
-            await connection.close()
+        loop = asyncio.get_running_loop()
+        async with self._lock(loop):
+            if connection := self._of_loop.pop(loop, None):
+                await connection.close()
+
+    def _lock(self, loop: asyncio.AbstractEventLoop) -> asyncio.Lock:
+        known = self._lock_of_loop.get(loop)
+        lock = known() if known is not None else None
+        if lock is None:
+            lock = asyncio.Lock()
+            self._lock_of_loop[loop] = weakref.ref(lock)
+        return lock
 
     async def _usable(
         self, loop: asyncio.AbstractEventLoop
@@ -115,7 +136,7 @@ class AsyncLink:
             )
             self._of_loop[loop] = connection
             # A loop that ends can't be awaited any more: let go of the socket with it.
-            weakref.finalize(loop, connection.pgconn.finish)
+            weakref.finalize(loop, _finish, connection.pgconn, os.getpid())
         return connection
 
     def _forget(self) -> None:
@@ -127,9 +148,15 @@ class AsyncLink:
 _of_parent: list[object] = []
 
 
+def _finish(pgconn: psycopg.pq.abc.PGconn, process: int) -> None:
+    if os.getpid() == process:  # else the goodbye would end the parent's session
+        pgconn.finish()
+
+
 def _parameters() -> dict[str, Any]:
     defaults = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "application_name": "sovi.events"}
-    return defaults | database.parameters()
+    # Any text must fit, whatever PGCLIENTENCODING says of this program's terminal.
+    return defaults | database.parameters() | {"client_encoding": "utf8"}
 
 
 def _was_cut(socket: int) -> bool:
