@@ -1,0 +1,34 @@
+"""Server-sent events on the wire (WHATWG HTML, section 9.2): pure framing.
+
+Data is JSON on one line, so it needs no splitting; ids are positions, which hold no line break.
+"""
+
+import json
+from typing import Any
+
+KEEP_ALIVE = b": keep-alive\n\n"
+
+
+def retry(milliseconds: int) -> bytes:
+    """Tell the client how long to wait before it reconnects."""
+    return b"retry: %d\n\n" % milliseconds
+
+
+def identify(position: object) -> bytes:
+    """Move the client's Last-Event-ID; a block without data dispatches nothing."""
+    return f"id: {position}\n\n".encode()
+
+
+def message(position: object, data: bytes) -> bytes:
+    """Send `data` on an unnamed event: `onmessage` gets it."""
+    return b"id: %b\ndata: %b\n\n" % (str(position).encode(), data)
+
+
+def reset(position: object, reason: str) -> bytes:
+    """Say that the stream could not go on from the client's token, and where it goes on instead."""
+    return b"event: reset\n" + message(position, dump({"reason": reason}))
+
+
+def dump(value: Any) -> bytes:
+    """Return JSON as REST writes it: compact, and characters as they are."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,0 +1,39 @@
+"""The stream's SQL, besides what it shares with the producers' library."""
+
+from sovi.events.statements import COLUMNS, NEWEST_ID
+
+_COLUMNS = ", ".join(COLUMNS)
+
+# `READ_NEW` of the library with both halves bounded: a batch of a million rows that was open while
+# others committed is one gap, and must not arrive in one piece.
+FOLLOW = f"""
+(SELECT {_COLUMNS} FROM system_events
+ WHERE id > %(high)s AND id <= ({NEWEST_ID})
+ ORDER BY id LIMIT %(limit)s)
+UNION ALL
+(SELECT {", ".join(f"late.{column}" for column in COLUMNS)}
+ FROM unnest(%(firsts)s::bigint[], %(lasts)s::bigint[]) AS gap (first, last)
+ JOIN system_events AS late ON late.id BETWEEN gap.first AND gap.last
+ ORDER BY late.id LIMIT %(limit)s)
+"""  # noqa: S608 - made of constants alone
+
+# The next ids of a client's catch-up; the limit inside keeps a range of millions cheap.
+PAGE = """
+SELECT page.id
+FROM unnest(%(firsts)s::bigint[], %(lasts)s::bigint[]) AS lacking (first, last)
+CROSS JOIN LATERAL (SELECT id FROM system_events
+                    WHERE id BETWEEN lacking.first AND lacking.last
+                    ORDER BY id LIMIT %(limit)s) AS page
+ORDER BY page.id LIMIT %(limit)s
+"""
+
+ROWS = f"""
+SELECT {_COLUMNS} FROM system_events WHERE id = ANY(%(ids)s::bigint[]) ORDER BY id
+"""  # noqa: S608
+
+# The last id given out, whether or not its row is (still) there.
+LAST_ID = """
+SELECT CASE WHEN sequence.name IS NULL THEN (SELECT coalesce(max(id), 0) FROM system_events)
+            ELSE coalesce(pg_sequence_last_value(sequence.name::regclass), 0) END
+FROM (SELECT pg_get_serial_sequence('system_events', 'id') AS name) AS sequence
+"""
