@@ -1,0 +1,59 @@
+"""The stream's own connections to PostgreSQL, apart from Django's."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+
+from sovi import database
+
+# A server that vanished without a word is noticed within half a minute.
+_DEFAULTS: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+MAX_READERS = 4
+IDLE_SECONDS = 5.0
+
+
+async def connect(application_name: str) -> psycopg.AsyncConnection[Any]:
+    """Open a connection in autocommit. Raises psycopg.OperationalError."""
+    # In a thread: the embedded server may have to be started first.
+    params = await asyncio.to_thread(database.parameters)
+    return await psycopg.AsyncConnection.connect(
+        **{**_DEFAULTS, **params, "application_name": application_name}, autocommit=True
+    )
+
+
+class Readers:
+    """A few connections shared by all clients that catch up; closed when idle."""
+
+    def __init__(self, limit: int = MAX_READERS) -> None:
+        self._free = asyncio.Semaphore(limit)
+        self._idle: list[tuple[float, psycopg.AsyncConnection[Any]]] = []
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        """Lend a connection for the queries of one page; never hold it while sending."""
+        async with self._free:
+            connection = self._idle.pop()[1] if self._idle else await connect("sovi stream reader")
+            try:
+                yield connection
+            except BaseException:
+                await connection.close()
+                raise
+            self._idle.append((time.monotonic(), connection))
+
+    async def close(self, *, idle_seconds: float = 0.0) -> None:
+        """Close those that nobody used for so long."""
+        since = time.monotonic() - idle_seconds
+        old = [connection for used, connection in self._idle if used <= since]
+        self._idle = [(used, connection) for used, connection in self._idle if used > since]
+        for connection in old:
+            await connection.close()

@@ -1,0 +1,149 @@
+"""The streams of one process and event loop: who is connected, and what all of them share."""
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from django.conf import settings
+
+from .connections import IDLE_SECONDS, Readers
+from .follower import Follower
+from .selection import Selection
+
+if TYPE_CHECKING:
+    from .client import Client
+
+CLOSING_SECONDS = 1.0
+"""How long a stream that is blocked in sending may take to end when the server stops."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    keepalive_seconds: float = 15.0
+    stall_seconds: float = 60.0
+    clients_per_user: int = 20
+    clients: int = 2000
+
+
+class Full(Exception):
+    """The user, or the process, has as many streams as it may."""
+
+
+class Hub:
+    """Starts following with the first client and rests with the last.
+
+    Everything here runs on one event loop, and nothing awaits between looking and acting.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.closing = False
+        self.clients: dict[Client, asyncio.Task[Any]] = {}
+        self.follower = self._new_follower()
+        self.readers = Readers()
+        self._per_user: Counter[object] = Counter()
+        self._running: asyncio.Task[None] | None = None
+        self._resting: set[asyncio.Task[None]] = set()
+
+    def has_room(self, user_id: object) -> bool:
+        return (
+            len(self.clients) < self.limits.clients
+            and self._per_user[user_id] < self.limits.clients_per_user
+        )
+
+    def join(self, client: "Client", task: asyncio.Task[Any]) -> None:
+        """Take in a client that `task` serves. It leaves when the task ends, if not before.
+
+        Raises Full.
+        """
+        if not self.has_room(client.user_id):
+            raise Full
+        self.clients[client] = task
+        self._per_user[client.user_id] += 1
+        task.add_done_callback(lambda _: self.leave(client))
+        if self._running is None:
+            self.follower, self.readers = self._new_follower(), Readers()
+            self._running = asyncio.create_task(self._run(self.follower, self.readers))
+            self._running.add_done_callback(self._ended)
+
+    def leave(self, client: "Client") -> None:
+        """Let a client go; once gone, does nothing."""
+        if self.clients.pop(client, None) is None:
+            return
+        self._per_user[client.user_id] -= 1
+        self._per_user += Counter()  # drops those at nought
+        if not self.clients and self._running is not None:
+            self._resting.add(self._running)  # asyncio itself holds tasks weakly
+            self._running.cancel()
+            self._running = None
+
+    def close(self) -> None:
+        """End every stream: those that wait at once, those blocked in sending a second later."""
+        self.closing = True
+        self._wake_all()
+        asyncio.get_running_loop().call_later(CLOSING_SECONDS, self._cut_all)
+
+    def selections(self) -> set[Selection]:
+        return {client.selection for client in self.clients if client.selection is not None}
+
+    async def _run(self, follower: Follower, readers: Readers) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(follower.run())
+                group.create_task(self._watch(readers))
+        finally:
+            await readers.close()
+
+    async def _watch(self, readers: Readers) -> None:
+        """Wake who has a keep-alive due, and cut who stopped reading: a blocked send can't."""
+        while True:
+            await asyncio.sleep(min(1.0, self.limits.keepalive_seconds / 2))
+            now = time.monotonic()
+            for client, task in list(self.clients.items()):
+                if client.stalled(now):
+                    logger.info("A stream's client did not read for long: cut")
+                    task.cancel()
+                elif client.is_due(now):
+                    client.wake()
+            await readers.close(idle_seconds=IDLE_SECONDS)
+
+    def _new_follower(self) -> Follower:
+        return Follower(changed=self._wake_all, selections=self.selections)
+
+    def _wake_all(self) -> None:
+        for client in self.clients:
+            client.wake()
+
+    def _cut_all(self) -> None:
+        for task in list(self.clients.values()):
+            task.cancel()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._resting.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("The event stream ended, cutting its clients", exc_info=error)
+            self._running = None
+            self._cut_all()
+
+
+_hubs: "WeakKeyDictionary[asyncio.AbstractEventLoop, Hub]" = WeakKeyDictionary()
+
+
+def current_hub() -> Hub:
+    """Return the hub of the running event loop."""
+    return _hubs.setdefault(
+        asyncio.get_running_loop(),
+        Hub(
+            Limits(
+                keepalive_seconds=settings.SOVI_STREAM_KEEPALIVE_SECONDS,
+                clients_per_user=settings.SOVI_STREAM_CLIENTS_PER_USER,
+                clients=settings.SOVI_STREAM_CLIENTS_PER_PROCESS,
+            )
+        ),
+    )
