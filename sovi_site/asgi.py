@@ -1,6 +1,72 @@
+"""The application under an ASGI server, and how its open streams end when that server stops."""
+
+import asyncio
 import os
+import signal
+import threading
+from collections.abc import Mapping
+from types import FrameType
+from typing import Any
 
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sovi_site.settings")
-application = get_asgi_application()
+django_application = get_asgi_application()
+
+from events.stream.hub import current_hub  # noqa: E402 - needs Django set up
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    if scope["type"] == "lifespan":
+        await _lifespan(receive, send)
+    else:
+        await _request(scope, receive, send)
+
+
+async def _lifespan(receive: Any, send: Any) -> None:
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            _end_streams_on_signals()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+def _end_streams_on_signals() -> None:
+    """Let streams end first: a server waits for its responses, and a stream would never end."""
+    if threading.current_thread() is not threading.main_thread():
+        return  # signals are another's affair then
+    loop, hub = asyncio.get_running_loop(), current_hub()
+
+    def chain(number: int) -> None:
+        server_handler = signal.getsignal(number)
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            loop.call_soon_threadsafe(hub.close)
+            if callable(server_handler):
+                server_handler(number, frame)
+
+        signal.signal(number, stop)
+
+    for number in STOPPING:
+        chain(number)
+
+
+async def _request(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    complete = False
+
+    async def watched_send(message: Mapping[str, Any]) -> None:
+        nonlocal complete
+        await send(message)
+        complete = message["type"] == "http.response.body" and not message.get("more_body", False)
+
+    await django_application(scope, receive, watched_send)
+    if not complete:
+        # Cut in the middle: who does not read would keep the server from closing the connection.
+        transport = getattr(getattr(send, "__self__", None), "transport", None)
+        if isinstance(transport, asyncio.WriteTransport):
+            transport.abort()
+            await asyncio.sleep(0)  # lets the server notice

@@ -1,0 +1,77 @@
+"""`GET /api/logs/stream`, a plain async view: REST framework refuses to serve event streams."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from django.db import OperationalError
+from django.http import HttpRequest, HttpResponseBase, JsonResponse, StreamingHttpResponse
+
+from events.credentials import authenticate
+from events.filters import InvalidQuery, read_query
+
+from .client import Client
+from .hub import Full, current_hub
+from .messages import retry
+from .release import release_request
+from .selection import Selection
+
+TOKEN_PARAMETER = "last_event_id"  # noqa: S105 - a parameter's name
+PERMISSION = "events.view_systemevent"
+AGAIN_SECONDS = 30
+
+HEADERS = {
+    "Cache-Control": "no-cache, no-transform",
+    "X-Accel-Buffering": "no",
+    # Keeps GZipMiddleware away: it would make each chunk a gzip file of its own.
+    "Content-Encoding": "identity",
+}
+
+
+async def stream(request: HttpRequest) -> HttpResponseBase:
+    """Serve events from now, or from the client's token on, to who may view them."""
+    if request.method != "GET":
+        return _error(405, f'Method "{request.method}" not allowed.', Allow="GET")
+    try:
+        user = await authenticate(request)
+        allowed = user is not None and await user.ahas_perm(PERMISSION)
+    except OperationalError:
+        return _error(503, "The database cannot be reached.", Retry_After=str(AGAIN_SECONDS))
+    if user is None:
+        detail = "Authentication credentials were not provided or are not valid."
+        return _error(401, detail, WWW_Authenticate="Token")
+    if not allowed:
+        return _error(403, "You do not have permission to perform this action.")
+    try:
+        filterset = read_query(request.GET, also=[TOKEN_PARAMETER])
+    except InvalidQuery as error:
+        return JsonResponse(error.errors, status=400)
+    hub = current_hub()
+    if hub.closing:
+        return _error(503, "The server is stopping.", Retry_After="1")
+    if not hub.has_room(user.pk):
+        return _error(429, "Too many open streams.", Retry_After=str(AGAIN_SECONDS))
+    selection = Selection(filterset, request.GET)
+    client = Client(
+        hub,
+        user_id=user.pk,
+        selection=None if selection.everything else selection,
+        # The header is newer: EventSource reconnects to the address it was given first.
+        token=request.headers.get("Last-Event-ID") or request.GET.get(TOKEN_PARAMETER, ""),
+    )
+    return StreamingHttpResponse(_chunks(client), content_type="text/event-stream", headers=HEADERS)
+
+
+async def _chunks(client: Client) -> AsyncGenerator[bytes, None]:
+    await release_request()
+    try:
+        async with aclosing(client.chunks()) as chunks:
+            async for chunk in chunks:
+                yield chunk
+    except Full:  # of many requests at once, more may have passed the view's check
+        yield retry(AGAIN_SECONDS * 1000)
+
+
+def _error(status: int, detail: str, **headers: Any) -> JsonResponse:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return JsonResponse({"detail": detail}, status=status, headers=named)
