@@ -1,0 +1,152 @@
+"""OpenAPI says what is served: real answers are validated against it."""
+
+from typing import Any
+
+import pytest
+import yaml
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+from jsonschema import Draft202012Validator
+
+from events.filters import EventFilterSet
+from events.models import SystemEvent
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    path = tmp_path_factory.mktemp("schema") / "schema.yml"
+    call_command("spectacular", file=str(path), validate=True, fail_on_warn=True)
+    return yaml.safe_load(path.read_text())
+
+
+@pytest.fixture
+def client(admin_user: User) -> Client:
+    client = Client()
+    client.force_login(admin_user)
+    return client
+
+
+def _without_nullable(schema: Any) -> Any:
+    """OpenAPI 3.0's `nullable` is no JSON Schema."""
+    if isinstance(schema, list):
+        return [_without_nullable(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {key: _without_nullable(value) for key, value in schema.items() if key != "nullable"}
+    return {"anyOf": [plain, {"type": "null"}]} if schema.get("nullable") is True else plain
+
+
+def check(document: Any, path: str, method: str, answer: Any) -> None:
+    described = document["paths"][path][method]["responses"][str(answer.status_code)]
+    schema = described["content"]["application/json"]["schema"]
+    whole = _without_nullable({**schema, "components": document["components"]})
+    errors = [error.message for error in Draft202012Validator(whole).iter_errors(answer.json())]
+    assert not errors
+
+
+def test_every_address_and_credential_is_described(document: Any) -> None:
+    assert {path: set(methods) for path, methods in document["paths"].items()} == {
+        "/api/events": {"get"},
+        "/api/events/unresolved": {"get"},
+        "/api/events/catalog": {"get"},
+        "/api/events/{id}": {"get"},
+        "/api/events/{id}/resolve": {"post"},
+        "/api/events/{id}/reopen": {"post"},
+    }
+    assert set(document["components"]["securitySchemes"]) == {"tokenAuth", "sessionAuth"}
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            assert operation["security"] == [{"tokenAuth": []}, {"sessionAuth": []}]
+            assert {"400", "401", "403"} <= set(operation["responses"])
+            assert operation["operationId"] and operation["summary"]
+
+
+def test_every_parameter_is_described(document: Any) -> None:
+    paging = {"limit", "cursor", "after_id"}
+    for path, without in (("/api/events", set()), ("/api/events/unresolved", {"resolved"})):
+        described = {
+            parameter["name"]: parameter
+            for parameter in document["paths"][path]["get"]["parameters"]
+        }
+        assert set(described) == set(EventFilterSet.parameters()) - without | paging
+        assert all(parameter["description"] for parameter in described.values())
+
+
+@pytest.mark.django_db
+def test_answers_are_as_described(document: Any, client: Client) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO system_events (category, severity, event_type, message, context,"
+            " resolved, resolved_by, resolved_at)"
+            " VALUES ('proxy', 'info', 'x', '', NULL, NULL, NULL, NULL),"
+            " ('auth', 'error', 'x', 'x', '[1, null]', true, 'auto', now()),"
+            " ('auth', 'error', 'x', 'x', '{\"n\": 1e400}', false, NULL, NULL)"
+        )
+    event_id = SystemEvent.objects.latest("pk").pk
+    checked = [
+        ("/api/events", "get", client.get("/api/events?limit=2")),
+        ("/api/events", "get", client.get("/api/events?after_id=0")),
+        ("/api/events", "get", client.get("/api/events?severity=x&colour=red")),
+        ("/api/events/unresolved", "get", client.get("/api/events/unresolved")),
+        ("/api/events/catalog", "get", client.get("/api/events/catalog")),
+        ("/api/events/catalog", "get", client.get("/api/events/catalog?x=1")),
+        ("/api/events/{id}", "get", client.get(f"/api/events/{event_id}")),
+        ("/api/events/{id}", "get", client.get("/api/events/0")),
+    ]
+    for action in ("resolve", "reopen"):
+        for body in (
+            {},
+            {"reason": "x"},
+            {"reason": 1},
+            [],
+            {"resolved_by": "auto"},
+            "{",
+            "x" * 70_000,
+        ):
+            answer = client.post(
+                f"/api/events/{event_id}/{action}", body, content_type="application/json"
+            )
+            checked.append((f"/api/events/{{id}}/{action}", "post", answer))
+        answer = client.post(f"/api/events/{event_id}/{action}", "x", content_type="text/plain")
+        checked.append((f"/api/events/{{id}}/{action}", "post", answer))
+    assert {answer.status_code for *_, answer in checked} == {200, 400, 403, 404, 413, 415}
+    for path, method, answer in checked:
+        check(document, path, method, answer)
+        if answer.status_code == 200 and "results" in answer.json():
+            assert answer.json()["results"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_user", [False, True])
+def test_refusals_of_credentials_are_as_described(document: Any, is_user: bool) -> None:
+    client = Client()
+    if is_user:
+        client.force_login(User.objects.create_user("ada"))
+    for path, methods in document["paths"].items():
+        for method in methods:
+            answer = getattr(client, method)(path.replace("{id}", "1"))
+            assert answer.status_code == (403 if is_user else 401)
+            check(document, path, method, answer)
+
+
+@pytest.mark.django_db
+def test_the_schema_is_served_to_anyone_as_json_or_yaml() -> None:
+    served = Client().get("/api/schema")
+    assert served.headers["Content-Type"] == "application/json"
+    assert served.json()["openapi"].startswith("3.")
+    as_yaml = Client().get("/api/schema", headers={"accept": "application/yaml"})
+    assert yaml.safe_load(as_yaml.content) == served.json()
+
+
+@pytest.mark.django_db
+def test_the_docs_need_nothing_inline_and_nothing_from_elsewhere() -> None:
+    page = Client().get("/api/docs")
+    html = page.content.decode()
+    assert "unsafe-inline" not in page.headers["Content-Security-Policy"]
+    assert "<style" not in html and "style=" not in html and "://" not in html
+    assert html.count("<script") == html.count('<script src="/')
+    script = Client().get("/api/docs?script=")
+    assert script.headers["Content-Type"] == "application/javascript"
+    assert 'url: "/api/schema"' in script.content.decode().replace("\\u002D", "-")
