@@ -12,7 +12,7 @@ import psycopg
 
 from sovi.events.position import MAX_GAPS, Position
 from sovi.events.settled import Tracker
-from sovi.events.statements import GAPS_BELOW, HOLDERS, NEWEST_ID
+from sovi.events.statements import GAPS_BELOW, NEWEST_ID
 
 from . import statements
 from .connections import connect
@@ -197,7 +197,7 @@ async def _read_new(
     connection: psycopg.AsyncConnection[Any], tracker: Tracker
 ) -> tuple[list[Block], bool]:
     """Return the events to deliver, and whether there are more to read at once."""
-    holders = {holder for (holder,) in await _rows(connection, HOLDERS)}
+    holders = {holder for (holder,) in await _rows(connection, statements.HOLDERS)}
     data = await read(connection, statements.FOLLOW, tracker.read_params(PAGE_ROWS))
     late = sum(event_id <= tracker.high for event_id in data)
     if late >= PAGE_ROWS:

@@ -4,6 +4,18 @@ from sovi.events.statements import COLUMNS, NEWEST_ID
 
 _COLUMNS = ", ".join(COLUMNS)
 
+# Who may yet commit ids below those seen (see `sovi.events.settled`). `pg_partition_tree` answers
+# nothing at all for a table that has no partitions, so the table itself is named besides.
+HOLDERS = """
+SELECT DISTINCT virtualtransaction
+FROM pg_locks
+WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND granted
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND pid IS DISTINCT FROM pg_backend_pid()
+  AND relation IN (SELECT 'system_events'::regclass
+                   UNION SELECT relid FROM pg_partition_tree('system_events'))
+"""
+
 # `READ_NEW` of the library with both halves bounded: a batch of a million rows that was open while
 # others committed is one gap, and must not arrive in one piece.
 FOLLOW = f"""

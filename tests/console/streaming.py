@@ -1,0 +1,188 @@
+"""Reading event streams in tests: over HTTP, or from a hub in this process."""
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import psycopg
+from django.contrib.auth import get_user_model
+
+from events.models import ApiToken
+from events.stream.client import Client
+from events.stream.hub import Hub, Limits
+
+PATIENCE_SECONDS = 15.0
+
+
+@dataclass
+class Message:
+    """One block of a stream; a comment alone is one too."""
+
+    id: str | None = None
+    event: str | None = None
+    data: str | None = None
+    comment: str | None = None
+    retry: str | None = None
+
+    @property
+    def json(self) -> Any:
+        assert self.data is not None
+        return json.loads(self.data)
+
+
+def parse(block: str) -> Message:
+    found = Message()
+    for line in block.splitlines():
+        name, _, value = line.partition(":")
+        setattr(found, name or "comment", value.removeprefix(" "))
+    return found
+
+
+class Stream:
+    """An open stream over HTTP, read block by block."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self.response = response
+        self._blocks = self._read()
+
+    def _read(self) -> Iterator[Message]:
+        text = ""
+        for piece in self.response.iter_text():
+            *blocks, text = (text + piece).split("\n\n")
+            yield from map(parse, blocks)
+        assert text == ""
+
+    def next(self, wanted: Callable[[Message], object] = lambda message: True) -> Message:
+        """Return the next block that is wanted; fail when there is none in time."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        for message in self._blocks:
+            if wanted(message):
+                return message
+            assert time.monotonic() < deadline, "nothing like that came"
+        raise EOFError
+
+    def event(self) -> Message:
+        return self.next(lambda message: message.data)
+
+    def rest(self) -> list[Message]:
+        """Return all blocks until the server ends the stream."""
+        return list(self._blocks)
+
+
+@contextmanager
+def open_stream(url: str, token: str, headers: Any = None, **parameters: str) -> Iterator[Stream]:
+    """Open a stream and wait until it is live: until it has told its first position."""
+    with httpx.stream(
+        "GET",
+        f"{url}/api/logs/stream",
+        params=parameters,
+        headers={"Authorization": f"Token {token}"} | (headers or {}),
+        timeout=PATIENCE_SECONDS,
+    ) as response:
+        assert response.status_code == 200, response.read()
+        stream = Stream(response)
+        assert stream.next() == Message(retry="3000")
+        yield stream
+
+
+def make_token(name: str = "ada", **fields: Any) -> str:
+    user = get_user_model().objects.create_superuser(name, password=None, **fields)
+    token: str = ApiToken.objects.create(user=user, kind="person")[1]
+    return token
+
+
+@contextmanager
+def writer(**options: Any) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(os.environ["DATABASE_URL"], **options) as connection:
+        yield connection
+
+
+INSERT = """
+INSERT INTO system_events (category, severity, event_type, message, context)
+VALUES (%(category)s, %(severity)s, 'made', %(message)s, %(context)s) RETURNING id
+"""
+
+
+def insert(
+    connection: psycopg.Connection,
+    message: str = "raw",
+    *,
+    category: str = "scheduler",
+    severity: str = "info",
+    context: str = "{}",
+) -> int:
+    """Write a row as other programs do; commits where the connection does so by itself."""
+    row = connection.execute(
+        INSERT,
+        {"category": category, "severity": severity, "message": message, "context": context},
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+@dataclass
+class Collector:
+    """A client of a hub in this process, with all that it was sent."""
+
+    client: Client
+    messages: list[Message] = field(default_factory=list)
+
+    @property
+    def events(self) -> list[Message]:
+        return [message for message in self.messages if message.data and not message.event]
+
+    @property
+    def ids(self) -> list[int]:
+        return [message.json["id"] for message in self.events]
+
+    @property
+    def token(self) -> str | None:
+        return next((m.id for m in reversed(self.messages) if m.id is not None), None)
+
+    async def run(self) -> None:
+        text = ""
+        async for chunk in self.client.chunks():
+            *blocks, text = (text + chunk.decode()).split("\n\n")
+            self.messages += map(parse, blocks)
+
+
+@asynccontextmanager
+async def collecting(hub: Hub, **options: Any) -> AsyncIterator[Collector]:
+    """Run a client to the end of the block; it has told its first position at the beginning."""
+    collector = Collector(Client(hub, user_id=options.pop("user_id", 1), **options))
+    task = asyncio.create_task(collector.run())
+    try:
+        await until(lambda: collector.token is not None or task.done())
+        yield collector
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+@asynccontextmanager
+async def a_hub(**limits: Any) -> AsyncIterator[Hub]:
+    """A hub of the running loop; at the end it must have gone to rest."""
+    hub = Hub(Limits(**limits))
+    yield hub
+    await until(lambda: not hub.clients and len(asyncio.all_tasks()) == 1)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for a condition that comes true in the running loop."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+def eventually(condition: Callable[[], object]) -> None:
+    """Wait for a condition that comes true elsewhere."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true"
+        time.sleep(0.02)
