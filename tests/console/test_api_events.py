@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import psycopg
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 
 from events.models import EventAction, SystemEvent
+from sovi import database
 from sovi.events import catalog
 from sovi.events.statements import COLUMNS
 
@@ -241,3 +243,17 @@ def test_markup_in_a_message_stays_text(client: Client) -> None:
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.json()["results"][0]["message"] == "<script>alert(1)</script>"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_does_not_answer_is_503(client: Client) -> None:
+    dsn = database.connection_string(connection.settings_dict["NAME"])
+    with psycopg.connect(dsn) as other, connection.cursor() as cursor:
+        other.execute("LOCK TABLE system_events")
+        cursor.execute("SET lock_timeout = '50ms'")
+        try:
+            answer = client.get("/api/events")
+        finally:
+            cursor.execute("RESET lock_timeout")
+    assert answer.status_code == 503
+    assert answer.json() == {"detail": "The database can't answer at the moment. Try again later."}
