@@ -61,9 +61,7 @@ class EventFilterSet(django_filters.FilterSet):  # type: ignore[misc]
     device_id = AnyOfUUIDs("device_id", "UUID of the device.")
     account_id = AnyOfUUIDs("account_id", "UUID of the account.")
     resolved = TrueFalse(method="filter_resolved", help_text="Only resolved or only unresolved.")
-    resolved_by = AnyOf(
-        "resolved_by", "Who resolved it.", choices=catalog.RESOLVERS
-    )
+    resolved_by = AnyOf("resolved_by", "Who resolved it.", choices=catalog.RESOLVERS)
     since = Instant("timestamp", "gte", help_text="From this ISO 8601 time on; UTC by default.")
     until = Instant("timestamp", "lt", help_text="Before this ISO 8601 time; UTC by default.")
     q = Text(method="filter_q", help_text="Text that the message holds, in any case.")
