@@ -1,0 +1,113 @@
+"""How the values of an event are shown, in the lists and on its page; as HTML, escaped here."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from events.models import SystemEvent
+from sovi.events import catalog
+
+STEPS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+AGO = {
+    "d": gettext_lazy("%(count)s d ago"),
+    "h": gettext_lazy("%(count)s h ago"),
+    "min": gettext_lazy("%(count)s min ago"),
+    "s": gettext_lazy("%(count)s s ago"),
+}
+"""The page's script keeps these times true while the page stands; it gets the texts from here."""
+
+NOTHING = format_html('<span class="nothing" aria-hidden="true">{}</span>', "–")
+
+
+def ago(instant: datetime, now: datetime) -> str:
+    """How long ago that was, in the largest unit that fits; the clocks' disagreement is "now"."""
+    seconds = int((now - instant).total_seconds())
+    for size, unit in STEPS:
+        if seconds >= size:
+            return AGO[unit] % {"count": seconds // size}
+    return _("now")
+
+
+def moment(instant: datetime | None) -> SafeString:
+    """Date and time with seconds in the site's time zone; UTC when pointed at."""
+    if instant is None:
+        return NOTHING
+    utc = instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    local = timezone.localtime(instant).strftime("%Y-%m-%d %H:%M:%S")
+    return format_html(
+        '<time datetime="{}" title="{} UTC">{}</time>', utc.replace(" ", "T") + "Z", utc, local
+    )
+
+
+def moment_and_ago(instant: datetime | None) -> SafeString:
+    if instant is None:
+        return NOTHING
+    relative = ago(instant, timezone.now())
+    return format_html('{} <span class="ago">{}</span>', moment(instant), relative)
+
+
+def severity(event: SystemEvent) -> SafeString:
+    kind = event.severity if event.severity in catalog.SEVERITIES else "other"
+    return format_html('<span class="severity severity-{}">{}</span>', kind, event.severity or "–")
+
+
+def kind(event: SystemEvent) -> SafeString:
+    """The event type, over its category."""
+    return format_html(
+        '<span class="event-type">{}</span> <span class="category">{}</span>',
+        event.event_type or "–",
+        event.category or "–",
+    )
+
+
+def state(event: SystemEvent) -> SafeString:
+    if not event.resolved:
+        return format_html('<span class="state state-unresolved">{}</span>', _("Unresolved"))
+    resolver = _("by %(resolver)s") % {"resolver": event.resolved_by} if event.resolved_by else ""
+    return format_html(
+        '<span class="state state-resolved">{}</span> <span class="by">{} {}</span>',
+        _("Resolved"),
+        resolver,
+        moment(event.resolved_at) if event.resolved_at else "",
+    )
+
+
+def message(event: SystemEvent) -> SafeString:
+    text = event.message if event.message.strip() else _("(no message)")
+    return format_html('<span class="message" title="{}">{}</span>', text[:1000], text[:1000])
+
+
+def device(event: SystemEvent) -> SafeString:
+    return _same("device", event.device_id, event.device)
+
+
+def account(event: SystemEvent) -> SafeString:
+    return _same("account", event.account_id, event.account)
+
+
+def cells(event: SystemEvent) -> Mapping[str, Any]:
+    """The cells of an event's row in a table outside the list of events."""
+    return {
+        "pk": str(event.pk),
+        "time": moment_and_ago(event.timestamp),
+        "severity": severity(event),
+        "kind": kind(event),
+        "message": message(event),
+        "state": state(event),
+    }
+
+
+def _same(parameter: str, pk: Any, related: Any) -> SafeString:
+    """What the event is about, linked to its other events."""
+    if pk is None:
+        return NOTHING
+    # The list's own address, so that the link works wherever the admin is mounted.
+    address = "?" + urlencode({parameter: str(pk)})
+    return format_html('<a href="{}" title="{}">{}</a>', address, _("Events of the same"), related)

@@ -1,0 +1,50 @@
+"""An event's context, laid out to be read."""
+
+import re
+
+from django.db.models import F, Func, TextField
+from django.db.models.functions import Left
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from events.models import SystemEvent
+
+LENGTH_BOUND = 100_000
+"""Characters shown at most."""
+
+# Strings that are keys, other strings (the last may be cut), numbers, words; the rest stands plain.
+TOKEN = re.compile(
+    r'(?P<key>"(?:[^"\\]|\\.)*+"(?=:))|(?P<string>"(?:[^"\\]|\\.)*+(?:"|\\?\Z))'
+    r"|(?P<number>-?\d[\d.eE+-]*)|(?P<word>true|false|null)|(?P<rest>[^\"\w-]+|.)",
+    re.DOTALL,
+)
+
+
+def read_context(event_id: int) -> str:
+    """Return the context as indented JSON, at most `LENGTH_BOUND` + 1 characters; "" without one.
+
+    PostgreSQL lays it out: what it stores can nest deeper, and hold longer numbers, than Python's
+    parser takes.
+    """
+    pretty = Func(F("context"), function="jsonb_pretty", output_field=TextField())
+    text = (
+        SystemEvent.objects.filter(pk=event_id)
+        .values_list(Left(pretty, LENGTH_BOUND + 1), flat=True)
+        .first()
+    )
+    return "" if text in (None, "{}", "{\n}", "null") else re.sub(r"^ +", _halved, text, flags=re.M)
+
+
+def _halved(indent: re.Match[str]) -> str:
+    return indent[0][::2]
+
+
+def highlight(json: str) -> SafeString:
+    """Mark the parts of a JSON text for the stylesheet; everything is escaped."""
+    parts = (
+        match[0]
+        if match.lastgroup == "rest"
+        else format_html('<span class="json-{}">{}</span>', match.lastgroup, match[0])
+        for match in TOKEN.finditer(json[:LENGTH_BOUND])
+    )
+    return format_html_join("", "{}", ((part,) for part in parts))

@@ -1,0 +1,102 @@
+"""The page of one event: what it says, what it is about, what was done about it."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from events.models import EventAction, SystemEvent
+from sovi.events import catalog
+
+from . import columns, context
+from .actions import REASON_LENGTH, ActingAdmin, actor_of, reason_of
+
+HISTORY_ROWS = 100
+
+
+class EventDetail(ActingAdmin):
+    """The page of one event, with resolve and reopen right there."""
+
+    detail_template = "admin/events/systemevent/detail.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        resolve = self.admin_site.admin_view(self.resolve_view)
+        reopen = self.admin_site.admin_view(self.reopen_view)
+        return [
+            path("<int:event_id>/resolve/", resolve, name="events_systemevent_resolve"),
+            path("<int:event_id>/reopen/", reopen, name="events_systemevent_reopen"),
+            *super().get_urls(),
+        ]
+
+    def detail_context(self, request: HttpRequest, row: SystemEvent) -> dict[str, Any]:
+        json = context.read_context(row.pk)
+        shows_history = request.user.has_perm("events.view_eventaction")
+        return {
+            "title": row.event_type,
+            "time": columns.moment_and_ago(row.timestamp),
+            "severity": columns.severity(row),
+            "state": columns.state(row),
+            "when": explanations(row),
+            "context_json": context.highlight(json),
+            "context_is_cut": len(json) > context.LENGTH_BOUND,
+            "shows_history": shows_history,
+            "history": history_of(row) if shows_history else [],
+            "may_resolve": self.has_resolve_permission(request),
+            "may_view_device": request.user.has_perm("events.view_device"),
+            "may_view_account": request.user.has_perm("events.view_account"),
+            "reason_length": REASON_LENGTH,
+            "event_type_url": self.filtered(event_type=row.event_type),
+            "device_events_url": self.filtered(device=row.device_id),
+            "account_events_url": self.filtered(account=row.account_id),
+        }
+
+    def filtered(self, **filters: Any) -> str:
+        """The address of the list with these filters."""
+        return f"{self.list_url}?{urlencode(filters)}"
+
+    def resolve_view(self, request: HttpRequest, event_id: int) -> HttpResponse:
+        if refusal := self._refusal(request):
+            return refusal
+        event = SystemEvent.objects.filter(pk=event_id)
+        changed = event.resolve(by=actor_of(request), reason=reason_of(request))
+        return self._back(
+            request, event_id, _("Resolved.") if changed else _("It was resolved already.")
+        )
+
+    def reopen_view(self, request: HttpRequest, event_id: int) -> HttpResponse:
+        if refusal := self._refusal(request):
+            return refusal
+        event = SystemEvent.objects.filter(pk=event_id)
+        changed = event.reopen(by=actor_of(request), reason=reason_of(request))
+        return self._back(
+            request, event_id, _("Reopened.") if changed else _("It was unresolved already.")
+        )
+
+    def _refusal(self, request: HttpRequest) -> HttpResponse | None:
+        if not self.has_resolve_permission(request):
+            raise PermissionDenied
+        return None if request.method == "POST" else HttpResponseNotAllowed(["POST"])
+
+    def _back(self, request: HttpRequest, event_id: int, message: str) -> HttpResponse:
+        self.message_user(request, message, messages.SUCCESS)
+        address = reverse("admin:events_systemevent_change", args=[event_id])
+        filters = self.get_preserved_filters(request)
+        return HttpResponseRedirect(f"{address}?{filters}" if filters else address)
+
+
+def history_of(event: SystemEvent) -> list[tuple[EventAction, SafeString]]:
+    """What was done about the event, the latest first, each with its time as shown."""
+    actions = EventAction.objects.about(event.pk).defer("events")[:HISTORY_ROWS]
+    return [(action, columns.moment_and_ago(action.timestamp)) for action in actions]
+
+
+def explanations(event: SystemEvent) -> list[str]:
+    """When the catalogue says such an event is emitted; empty for a type it doesn't know."""
+    known = [entry for entry in catalog.EVENT_TYPES if entry.name == event.event_type]
+    exact = [entry.when for entry in known if entry.category == event.category]
+    return exact or [entry.when for entry in known]

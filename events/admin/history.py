@@ -1,0 +1,37 @@
+from typing import Any
+
+from django.contrib import admin
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from events.models import EventAction
+
+from . import columns
+from .read_only import ReadOnlyAdmin
+
+
+@admin.register(EventAction)
+class EventActionAdmin(ReadOnlyAdmin):
+    """Who resolved and reopened what, the latest first."""
+
+    list_display = ("time", "action", "actor", "actor_kind", "face", "changed", "reason")
+    list_display_links = None
+    ordering = ("-id",)
+    sortable_by = ("time",)
+
+    @admin.display(description=_("time"), ordering="id")
+    def time(self, action: EventAction) -> SafeString:
+        return columns.moment_and_ago(action.timestamp)
+
+    @admin.display(description=_("events"))
+    def changed(self, action: EventAction) -> Any:
+        ranges: list[Any] = list(action.events)
+        count = sum(ids.upper - ids.lower for ids in ranges)
+        text = ngettext("%(count)s event", "%(count)s events", count) % {"count": count}
+        if count != 1:
+            return text
+        address = reverse("admin:events_systemevent_change", args=[ranges[0].lower])
+        return format_html('<a href="{}">#{}</a>', address, ranges[0].lower)

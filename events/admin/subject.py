@@ -1,0 +1,77 @@
+"""What events are about, a device or an account: a list to find one in, a page with its events."""
+
+import uuid
+from contextlib import suppress
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from events.models import SystemEvent
+
+from . import columns
+from .paginator import bounded_count
+from .read_only import ReadOnlyAdmin
+
+LATEST_ROWS = 20
+UNRESOLVED_BOUND = 1000
+
+
+class SubjectAdmin(ReadOnlyAdmin):
+    detail_template = "admin/events/subject_detail.html"
+    events_parameter: ClassVar[str]
+    """The parameter of the events' list, and the column of the events, that name this subject."""
+    summary: ClassVar[Any]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        text = search_term.strip()
+        if not text:
+            return queryset, False
+        condition = Q()
+        for column in self.search_fields:
+            condition |= Q(**{f"{column}__icontains": text})
+        with suppress(ValueError):
+            condition |= Q(pk=uuid.UUID(text))
+        return queryset.filter(condition), False
+
+    def detail_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        if not request.user.has_perm("events.view_systemevent"):
+            return {"summary": self.summary, "shows_events": False}
+        events = SystemEvent.objects.filter(**{self.events_parameter: row}).defer("context")
+        latest = [columns.cells(event) for event in events.order_by("-pk")[:LATEST_ROWS]]
+        return {
+            "summary": self.summary,
+            "shows_events": True,
+            "latest": latest,
+            "latest_rows": LATEST_ROWS,
+            "unresolved": bounded_count(events.unresolved(), UNRESOLVED_BOUND),
+            "events_url": self.events_url(row),
+            "unresolved_url": self.events_url(row, resolved="false"),
+        }
+
+    def events_url(self, row: Any, **filters: str) -> str:
+        """The list of events, filtered to those about this one."""
+        query = urlencode({self.events_parameter: str(row.pk), **filters})
+        return f"{reverse('admin:events_systemevent_changelist')}?{query}"
+
+    @admin.display(description=gettext_lazy("events"))
+    def events_link(self, row: Any) -> SafeString:
+        return format_html(
+            '<a href="{}">{}<span class="visually-hidden"> {}</span></a>',
+            self.events_url(row),
+            _("Show events"),
+            row,
+        )
+
+    @admin.display(description=gettext_lazy("id"))
+    def identifier(self, row: Any) -> SafeString:
+        return format_html("<code>{}</code>", row.pk)

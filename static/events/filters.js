@@ -1,0 +1,17 @@
+// The filters' panel: opened by a button where there is no room for it, and addresses kept short.
+
+const list = document.getElementById("changelist");
+const toggle = document.getElementById("filters-toggle");
+const form = document.getElementById("typed-filters");
+
+toggle?.addEventListener("click", () => {
+  const open = list.classList.toggle("filters-open");
+  toggle.setAttribute("aria-expanded", String(open));
+});
+
+form?.addEventListener("submit", () => {
+  const empty = [...form.elements].filter((field) => field.name && !field.value);
+  for (const field of empty) field.disabled = true;
+  // The browser may show this page again, from memory, by its back button.
+  setTimeout(() => empty.forEach((field) => { field.disabled = false; }));
+});
