@@ -3,9 +3,10 @@
 import os
 import secrets
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ImproperlyConfigured
-from environs import Env, EnvError
+from environs import Env, EnvError, ValidationError, validate
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("SOVI_DATA_DIR") or BASE_DIR / ".data")
@@ -37,6 +38,16 @@ def secret_key(env: Env) -> str:
         ) from error
 
 
+_POSITIVE = validate.Range(min=1)
+
+
+def _is_time_zone(name: str) -> None:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValidationError(f"{name!r} is not a time zone, such as Europe/Berlin.") from error
+
+
 try:
     _env = Env()
     DEBUG = _env.bool("DJANGO_DEBUG", False)
@@ -45,10 +56,16 @@ try:
     CSRF_TRUSTED_ORIGINS = _env.list("DJANGO_CSRF_TRUSTED_ORIGINS", [])
     # Behind a proxy that ends TLS and sets X-Forwarded-Proto.
     HTTPS = _env.bool("DJANGO_HTTPS", False)
-    TIME_ZONE = _env.str("SOVI_TIME_ZONE", "UTC")
-    TOKEN_DAYS = _env.int("SOVI_TOKEN_DAYS", 365, validate=lambda days: days > 0)
-    STREAM_KEEPALIVE_SECONDS = _env.float("SOVI_STREAM_KEEPALIVE_SECONDS", 15.0)
-    STREAM_CLIENTS_PER_USER = _env.int("SOVI_STREAM_CLIENTS_PER_USER", 20)
-    STREAM_CLIENTS_PER_PROCESS = _env.int("SOVI_STREAM_CLIENTS_PER_PROCESS", 2000)
+    TIME_ZONE = _env.str("SOVI_TIME_ZONE", "UTC", validate=_is_time_zone)
+    TOKEN_DAYS = _env.int("SOVI_TOKEN_DAYS", 365, validate=_POSITIVE)
+    STREAM_KEEPALIVE_SECONDS = _env.float(
+        "SOVI_STREAM_KEEPALIVE_SECONDS", 15.0, validate=validate.Range(min=0.1, max=60)
+    )
+    STREAM_CLIENTS_PER_USER = _env.int(
+        "SOVI_STREAM_CLIENTS_PER_USER", 20, validate=validate.Range(min=1)
+    )
+    STREAM_CLIENTS_PER_PROCESS = _env.int(
+        "SOVI_STREAM_CLIENTS_PER_PROCESS", 2000, validate=_POSITIVE
+    )
 except EnvError as error:
     raise ImproperlyConfigured(str(error)) from error

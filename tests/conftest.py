@@ -5,12 +5,15 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
+from psycopg import sql
 
 from sovi import database
 
@@ -40,6 +43,21 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
         del os.environ["DATABASE_URL"]
     else:
         os.environ["DATABASE_URL"] = before
+
+
+@pytest.fixture
+def scratch_database() -> Iterator[str]:
+    """Make an empty database and drop it afterwards; the value is its DATABASE_URL."""
+    name = f"test_scratch_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(**database.parameters("postgres"), autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        yield database.connection_string(name)
+        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
 
 
 @dataclass

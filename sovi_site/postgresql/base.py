@@ -8,6 +8,10 @@ from sovi import database
 from .client import DatabaseClient
 
 
+class Unreachable(psycopg.OperationalError):
+    """The database did not answer; the message tells an operator what to check."""
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     """Starts the embedded server, where it is used, when the first connection is asked for.
 
@@ -24,4 +28,4 @@ class DatabaseWrapper(base.DatabaseWrapper):
         try:
             return super().get_new_connection(conn_params)
         except psycopg.OperationalError as error:
-            raise psycopg.OperationalError(database.unreachable(error)) from error
+            raise Unreachable(database.unreachable(error)) from error

@@ -41,20 +41,21 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default=os.environ.get("HOST") or "127.0.0.1")
-        parser.add_argument("--port", default=os.environ.get("PORT") or "8000", type=_port)
+        parser.add_argument("--port", default=os.environ.get("PORT") or "8000")
 
-    def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
+    def handle(self, *args: Any, host: str, port: str, **options: Any) -> None:
+        port_number = _port(port)
         # uvicorn raises the signal that stopped it again; leave in order, not by it, so that the
         # embedded server is stopped by its last user.
         signal.signal(signal.SIGTERM, _leave)
-        _require_free(host, port)
+        _require_free(host, port_number)
         call_command("migrate", interactive=False, verbosity=0)
         username, login = self._first_user()
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         config = uvicorn.Config(
             str(settings.ASGI_APPLICATION).replace(".application", ":application"),
             host=host,
-            port=port,
+            port=port_number,
             log_config=None,
             access_log=settings.DEBUG,
             timeout_graceful_shutdown=5,
