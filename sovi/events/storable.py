@@ -21,6 +21,9 @@ MAX_NODES = 40_000
 """More values than a context's bytes can hold: bounds the work on what will be cut anyway."""
 MAX_CHARACTERS = 1024 * 1024
 """The same for texts: one that stands in many places is counted in each."""
+NODES_FOR_ENTRIES = 1000
+"""What the values of some entries can't use up, so that the entries after them are kept."""
+SHORT_TEXT = 200
 MAX_INTEGER_BITS = 4096
 TRUNCATED_KEY = "_truncated"
 MARK = "…"
@@ -71,10 +74,11 @@ class _Jsonable:
         made: dict[str, Any] = {}
         try:
             for key, value in mapping.items():
-                if not self._spend():
+                if not self._spend(depth):
                     made[MARK] = MARK
                     break
-                made[self._key(key)] = self.value(value, depth - 1)
+                name = self._key(key)
+                made[name] = self.value(value, depth - 1)
         except Exception as error:  # another thread may be changing it
             made[MARK] = f"<{type(mapping).__name__}: {type(error).__name__}>"
         return made
@@ -106,7 +110,7 @@ class _Jsonable:
         return made if isinstance(made, str) else _dump(made)
 
     def _text(self, text: str) -> str:
-        if self.characters <= 0:
+        if self.characters <= 0 and len(text) > SHORT_TEXT:
             return MARK
         text = storable_text(text)
         self.characters -= len(text)
@@ -115,7 +119,7 @@ class _Jsonable:
     def _items(self, items: Iterable[Any], depth: int) -> list[Any]:
         made: list[Any] = []
         for item in items:
-            if not self._spend():
+            if not self._spend(depth):
                 made.append(MARK)
                 break
             made.append(self.value(item, depth - 1))
@@ -138,9 +142,9 @@ class _Jsonable:
         # UUIDs and decimals say it best in their own words; most others only have a repr.
         return self._text(_said(str if _has_own_words(value) else repr, value))
 
-    def _spend(self) -> bool:
+    def _spend(self, depth: int) -> bool:
         self.nodes -= 1
-        return self.nodes >= 0
+        return self.nodes >= (0 if depth == MAX_DEPTH else NODES_FOR_ENTRIES)
 
 
 def _has_own_words(value: object) -> bool:

@@ -1,0 +1,47 @@
+"""Both sides of the producers' library behind one face, and devices and accounts to speak of."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from events.models import Account, Device
+from sovi import events
+
+
+class Sync:
+    def __getattr__(self, name: str) -> Any:
+        return getattr(events, name)
+
+
+class Async:
+    """The `async_` twins, run to their end in an event loop of this test."""
+
+    def __init__(self, runner: asyncio.Runner) -> None:
+        self._runner = runner
+
+    def __getattr__(self, name: str) -> Any:
+        twin = getattr(events, f"async_{name}")
+        return lambda *args, **kwargs: self._runner.run(twin(*args, **kwargs))
+
+
+@pytest.fixture(params=["sync", "async"])
+def library(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The library's calls without the prefix; a test that takes it runs for either side."""
+    if request.param == "sync":
+        yield Sync()
+    else:
+        with asyncio.Runner() as runner:
+            yield Async(runner)
+
+
+@pytest.fixture
+def device_id(transactional_db: None) -> UUID:
+    return Device.objects.create(name="iPhone-A").pk
+
+
+@pytest.fixture
+def account_id(transactional_db: None) -> UUID:
+    return Account.objects.create(platform="tiktok", username="grind4829").pk
