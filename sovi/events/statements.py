@@ -133,14 +133,15 @@ FROM (SELECT coalesce(max(id), 0) AS id FROM system_events) AS newest,
 
 # INSERT and COPY lock the table before they draw an id, and let go once their rows are visible.
 # A partition written directly is locked itself, its parent is not; other databases don't matter.
-# A reader's own transaction sees what it wrote.
+# A reader's own transaction sees what it wrote. A table without partitions has no partition tree.
 HOLDERS = """
 SELECT DISTINCT virtualtransaction
 FROM pg_locks
 WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND granted
   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
   AND pid IS DISTINCT FROM pg_backend_pid()
-  AND relation IN (SELECT relid FROM pg_partition_tree('system_events'))
+  AND relation IN (SELECT 'system_events'::regclass
+                   UNION SELECT relid FROM pg_partition_tree('system_events'))
 """
 
 # What a follower has not read: rows above its high id, and in the gaps it left open below.
