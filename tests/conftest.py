@@ -16,6 +16,7 @@ import pytest
 from psycopg import sql
 
 from sovi import database
+from sovi.events import client
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
@@ -39,6 +40,7 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
         connections["default"].settings_dict["NAME"]
     )
     yield
+    client._link.close()  # or the test database could not be dropped
     if before is None:
         del os.environ["DATABASE_URL"]
     else:

@@ -53,10 +53,9 @@ class Record(NamedTuple):
             raise InvalidEvent(
                 f"events[{index}]: must be a mapping of emit's parameters, not {shown(arguments)}"
             )
-        if unknown := [str(key) for key in arguments if key not in cls._fields]:
+        if unknown := [shown(key) for key in arguments if key not in cls._fields]:
             raise InvalidEvent(
-                f"events[{index}]: {shown(unknown[0])} is no parameter; "
-                f"allowed: {', '.join(cls._fields)}"
+                f"events[{index}]: {unknown[0]} is no parameter; allowed: {', '.join(cls._fields)}"
             )
         if missing := [name for name in cls._fields[:4] if name not in arguments]:
             raise InvalidEvent(f"events[{index}]: {missing[0]} is missing")

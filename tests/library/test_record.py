@@ -1,0 +1,131 @@
+"""What `emit` and `emit_many` refuse, and what they say about it; no database is asked."""
+
+import enum
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sovi.events import InvalidEvent, catalog
+from sovi.events.record import Record, records
+
+GOOD = {
+    "category": "scheduler",
+    "severity": "info",
+    "event_type": "warming_complete",
+    "message": "Warmed",
+}
+
+
+class Shy:
+    def __repr__(self) -> str:
+        raise RuntimeError("not telling")
+
+
+class Gravity(enum.StrEnum):
+    BAD = "critical"
+
+
+class DriversUUID(uuid.UUID):
+    pass
+
+
+EMPTY = ["", " \t\n"]
+NO_TEXT = [None, 7, b"bytes", ["list"], Shy(), 10**5000]
+
+REFUSED = [
+    *(("category", value, "must not be empty") for value in EMPTY),
+    *(("event_type", value, "must not be empty") for value in EMPTY),
+    *(("message", value, "must not be empty") for value in EMPTY),
+    *(("category", value, "must be text") for value in NO_TEXT),
+    *(("event_type", value, "must be text") for value in NO_TEXT),
+    *(("message", value, "must be text") for value in NO_TEXT),
+    ("category", "c" * 201, "at most 200 characters, not 201"),
+    ("event_type", "t" * 201, "at most 200 characters, not 201"),
+    *(
+        ("severity", value, "one of info, warning, error, critical")
+        for value in ("debug", "ERROR", "", "info ", None, 3, Shy())
+    ),
+    *(
+        (argument, value, "must be a UUID or None")
+        for argument in ("device_id", "account_id")
+        for value in ("iphone-7", "", "1234", 12, b"\x00" * 16, Shy(), "g" * 32)
+    ),
+    *(
+        ("context", value, "must be a mapping or None")
+        for value in ("text", 5, ["list"], [("key", "value")], {"set"}, Shy())
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "allowed"),
+    REFUSED,
+    ids=[f"{argument} {place}" for place, (argument, _, _) in enumerate(REFUSED)],
+)
+def test_a_mistake_is_refused_naming_the_argument_and_what_is_allowed(
+    library: Any, argument: str, value: Any, allowed: str
+) -> None:
+    arguments = {**GOOD, argument: value}
+    with pytest.raises(InvalidEvent, match=allowed) as refused:
+        library.emit(**arguments)
+    assert str(refused.value).startswith(f"{argument} must ")
+    assert isinstance(refused.value, ValueError)
+    assert len(str(refused.value)) < 200
+
+    with pytest.raises(InvalidEvent, match=allowed) as refused:
+        library.emit_many([GOOD, arguments])
+    assert str(refused.value).startswith(f"events[1]: {argument} must ")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (lambda: [GOOD, "text"], r"events\[1\]: must be a mapping"),
+        (lambda: [GOOD, None], r"events\[1\]: must be a mapping"),
+        (lambda: [{**GOOD, "mesage": "x"}], r"events\[0\]: 'mesage' is no parameter; allowed: c"),
+        (lambda: [{**GOOD, 7: "x"}], r"events\[0\]: 7 is no parameter"),
+        (lambda: [{**GOOD, Shy(): "x"}], r"events\[0\]: .*Shy.* is no parameter"),
+        (lambda: [{**GOOD, "id": 7}], r"events\[0\]: 'id' is no parameter"),
+        (lambda: iter([{"category": "auth"}]), r"events\[0\]: severity is missing"),
+        (lambda: dict(GOOD), "events must be an iterable of mappings, not {'category"),
+        (lambda: "text", "events must be an iterable of mappings, not 'text'"),
+        (lambda: None, "events must be an iterable of mappings, not None"),
+    ],
+)
+def test_emit_many_says_which_event_is_wrong(
+    library: Any, given: Callable[[], Any], said: str
+) -> None:
+    with pytest.raises(InvalidEvent, match=f"^{said}"):
+        library.emit_many(given())
+
+
+def test_subclasses_of_text_and_uuids_become_what_they_are() -> None:
+    given = uuid.uuid4()
+    record = Record.of(
+        **{**GOOD, "severity": Gravity.BAD},
+        device_id=DriversUUID(int=given.int),
+        account_id=f"{{{given}}}",
+    )
+    assert record.severity == "critical"
+    assert type(record.severity) is str
+    assert (type(record.device_id), record.device_id) == (uuid.UUID, given)
+    assert record.account_id == given
+
+
+def test_unknown_categories_and_event_types_are_no_mistake() -> None:
+    record = Record.of("proxy", "info", "rotated\x00", "x" * 9000)
+    assert (record.category, record.event_type) == ("proxy", "rotated␀")
+    assert record.message.endswith(" … [cut, 9000 bytes]")
+    assert record.context == "{}"
+
+
+def test_every_type_of_the_catalogue_is_accepted_in_one_call() -> None:
+    given = [
+        {**GOOD, "category": it.category, "severity": it.severity, "event_type": it.name}
+        for it in catalog.EVENT_TYPES
+    ]
+    assert [record.event_type for record in records(event for event in given)] == [
+        it.name for it in catalog.EVENT_TYPES
+    ]
