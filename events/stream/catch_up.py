@@ -19,6 +19,7 @@ from .selection import Selection, matching
 FIRST_ROWS, MOST_ROWS = 50, 500
 PAGE_BYTES = 256 * 1024
 AGAIN_SECONDS = 1.0
+PAGE_TIMEOUT_SECONDS = 30.0
 
 T = TypeVar("T")
 
@@ -93,7 +94,7 @@ async def _with_connection(
 ) -> T:
     while True:
         try:
-            async with readers.connection() as connection:
+            async with readers.connection() as connection, asyncio.timeout(PAGE_TIMEOUT_SECONDS):
                 return await run(connection)
         except (psycopg.OperationalError, TimeoutError, OSError) as error:
             logger.warning("A stream lost PostgreSQL while catching up, trying again: %s", error)

@@ -30,5 +30,8 @@ def reset(position: object, reason: str) -> bytes:
 
 
 def dump(value: Any) -> bytes:
-    """Return JSON as REST writes it: compact, and characters as they are."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    """Return compact JSON on one line, also for readers that split lines as Unicode has them."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    for character in "\x85\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text.encode()

@@ -43,9 +43,9 @@ ROWS = f"""
 SELECT {_COLUMNS} FROM system_events WHERE id = ANY(%(ids)s::bigint[]) ORDER BY id
 """  # noqa: S608
 
-# The last id given out, whether or not its row is (still) there.
+# The last id given out, whether or not its row is (still) there; without a sequence, any may be.
 LAST_ID = """
-SELECT CASE WHEN sequence.name IS NULL THEN (SELECT coalesce(max(id), 0) FROM system_events)
+SELECT CASE WHEN sequence.name IS NULL THEN 9223372036854775807
             ELSE coalesce(pg_sequence_last_value(sequence.name::regclass), 0) END
 FROM (SELECT pg_get_serial_sequence('system_events', 'id') AS name) AS sequence
 """

@@ -3,10 +3,14 @@
 import asyncio
 import json
 import os
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,6 +22,7 @@ from events.stream.client import Client
 from events.stream.hub import Hub, Limits
 
 PATIENCE_SECONDS = 15.0
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @dataclass
@@ -38,7 +43,7 @@ class Message:
 
 def parse(block: str) -> Message:
     found = Message()
-    for line in block.splitlines():
+    for line in block.split("\n"):
         name, _, value = line.partition(":")
         setattr(found, name or "comment", value.removeprefix(" "))
     return found
@@ -89,6 +94,38 @@ def open_stream(url: str, token: str, headers: Any = None, **parameters: str) ->
         stream = Stream(response)
         assert stream.next() == Message(retry="3000")
         yield stream
+
+
+@contextmanager
+def run_server(log: Path, **environment: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Run a web server of its own, with settings of its own; yield its URL and process."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    command = [sys.executable, "-m", "uvicorn", "sovi_site.asgi:application", "--port", str(port)]
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [*command, "--timeout-graceful-shutdown", "5"],
+            cwd=ROOT,
+            env=os.environ | environment,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        eventually(lambda: process.poll() is not None or answers(f"{url}/healthz"))
+        assert process.poll() is None, log.read_text()
+        yield url, process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url).is_success
+    except httpx.TransportError:
+        return False
 
 
 def make_token(name: str = "ada", **fields: Any) -> str:
@@ -176,7 +213,7 @@ async def a_hub(**limits: Any) -> AsyncIterator[Hub]:
 async def until(condition: Callable[[], object]) -> None:
     """Wait for a condition that comes true in the running loop."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what makes it true signals nothing
             await asyncio.sleep(0.005)
 
 

@@ -1,0 +1,345 @@
+"""The hub in this process: what it delivers, what it survives, and what it holds meanwhile."""
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import pytest
+from streaming import Collector, a_hub, collecting, insert, until, writer
+
+from events.stream import follower
+from events.stream.client import Client
+from events.stream.hub import Full, Hub
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+HUB = "sovi stream hub"
+
+
+@pytest.fixture(autouse=True)
+def earlier() -> int:
+    """A settled event from before; ids go on from it."""
+    with writer(autocommit=True) as connection:
+        return insert(connection)
+
+
+def backends(name: str = "sovi stream%") -> list[int]:
+    with writer() as connection:
+        rows = connection.execute(
+            "SELECT pid FROM pg_stat_activity"
+            " WHERE datname = current_database() AND application_name LIKE %s",
+            [name],
+        ).fetchall()
+    return [pid for (pid,) in rows]
+
+
+def test_a_row_written_by_raw_sql_arrives_within_two_seconds_of_its_commit() -> None:
+    async def scenario() -> None:
+        async with a_hub() as hub, collecting(hub) as one:
+            await until(lambda: hub.follower.polls > 5)  # idle: the slowest there is
+            with writer(autocommit=True) as connection:
+                event_id = insert(connection)
+            committed = time.monotonic()
+            await until(lambda: one.ids == [event_id])
+            assert time.monotonic() - committed < 2
+
+    asyncio.run(scenario())
+
+
+def test_a_notification_wakes_an_idle_hub() -> None:
+    async def scenario() -> None:
+        async with a_hub() as hub, collecting(hub) as one:
+            with writer() as connection:
+                await until(lambda: hub.follower.polls > 5)
+                event_id = insert(connection)
+                connection.execute(f"NOTIFY {follower.CHANNEL}")
+                connection.commit()
+                committed = time.monotonic()
+                await until(lambda: one.ids == [event_id])
+                assert time.monotonic() - committed < 0.5
+
+    asyncio.run(scenario())
+
+
+def test_the_lower_id_that_commits_later_arrives_too_and_each_arrives_once() -> None:
+    async def scenario(first: Any, second: Any) -> None:
+        async with a_hub() as hub, collecting(hub) as one:
+            low, high = insert(first), insert(second)
+            second.commit()
+            await until(lambda: one.ids == [high])
+            assert str(hub.follower.position) == f"{high}~{low}"
+            polls = hub.follower.polls
+            await until(lambda: hub.follower.polls > polls + 2)
+            assert str(hub.follower.position) == f"{high}~{low}"
+            first.commit()
+            await until(lambda: one.ids == [high, low])
+            assert hub.follower.position.gaps == ()
+
+    with writer() as first, writer() as second:
+        asyncio.run(scenario(first, second))
+
+
+def test_an_id_that_was_rolled_back_closes() -> None:
+    async def scenario(first: Any, second: Any) -> None:
+        async with a_hub() as hub, collecting(hub) as one:
+            low, high = insert(first), insert(second)
+            second.commit()
+            await until(lambda: one.token == f"{high}~{low}")
+            first.rollback()
+            await until(lambda: hub.follower.position.gaps == ())
+            assert one.ids == [high]
+
+    with writer() as first, writer() as second:
+        asyncio.run(scenario(first, second))
+
+
+def test_a_transaction_that_was_open_when_the_hub_began_is_not_missed() -> None:
+    async def scenario(first: Any, low: int) -> None:
+        async with a_hub() as hub, collecting(hub) as one:
+            assert str(low) in str(one.token)
+            first.commit()
+            await until(lambda: one.ids == [low])
+
+    with writer() as first, writer(autocommit=True) as second:
+        low = insert(first)
+        insert(second)
+        asyncio.run(scenario(first, low))
+
+
+def test_more_rolled_back_ids_than_a_token_holds_are_no_hindrance() -> None:
+    async def scenario(held: Any, low: int, newest: int) -> None:
+        async with a_hub() as hub, collecting(hub) as one, collecting(hub, token=one.token) as two:
+            assert not any(message.event for message in two.messages)
+            held.commit()
+            await until(lambda: low in one.ids and low in two.ids)
+            await until(lambda: hub.follower.position.gaps == ())
+            assert hub.follower.position.high == newest
+
+    with writer() as held, writer() as other:
+        for _ in range(250):
+            insert(other)
+            other.rollback()
+            newest = insert(other)
+            other.commit()
+        low = insert(held)
+        for _ in range(3):
+            newest = insert(other)
+            other.commit()
+        asyncio.run(scenario(held, low, newest))
+
+
+def test_a_large_batch_that_was_open_while_others_committed_arrives_in_pages() -> None:
+    rows = 3 * follower.PAGE_ROWS + 7
+
+    async def scenario(first: Any, second: Any) -> None:
+        async with a_hub() as hub, collecting(hub) as one:
+            first.execute(
+                "INSERT INTO system_events (category, severity, event_type, message)"
+                " SELECT 'a', 'info', 'b', n::text FROM generate_series(1, %s) AS n",
+                [rows],
+            )
+            insert(second)
+            second.commit()
+            await until(lambda: len(one.ids) == 1)
+            first.commit()
+            await until(lambda: len(one.ids) == rows + 1)
+            assert len(set(one.ids)) == rows + 1
+            await until(lambda: hub.follower.position.gaps == ())
+
+    with writer() as first, writer() as second:
+        asyncio.run(scenario(first, second))
+
+
+def test_what_was_committed_while_the_connection_was_cut_arrives() -> None:
+    async def scenario(connection: Any, held: Any) -> None:
+        async with a_hub() as hub, collecting(hub) as one:
+            late = insert(held)
+            ids = [insert(connection)]
+            await until(lambda: one.ids == ids)
+            for _ in range(3):
+                connection.execute("SELECT pg_terminate_backend(%s)", backends(HUB))
+                ids.append(insert(connection))
+                await until(lambda: one.ids == ids)
+            held.commit()
+            await until(lambda: one.ids == [*ids, late])
+            assert not any(message.event for message in one.messages)
+
+    with writer(autocommit=True) as connection, writer() as held:
+        asyncio.run(scenario(connection, held))
+
+
+def test_a_database_that_went_back_resets_the_clients() -> None:
+    async def scenario(connection: Any) -> None:
+        async with a_hub() as hub, collecting(hub) as one:
+            insert(connection)
+            insert(connection)
+            await until(lambda: len(one.ids) == 2)
+            connection.execute("TRUNCATE system_events RESTART IDENTITY")
+            await until(lambda: one.messages[-1].event == "reset")
+            assert one.token == "0"
+            assert "behind" in one.messages[-1].json["reason"]
+            assert insert(connection) == 1
+            await until(lambda: one.ids[2:] == [1])
+
+    with writer(autocommit=True) as connection:
+        asyncio.run(scenario(connection))
+
+
+def test_values_that_python_cannot_read_are_told_as_text() -> None:
+    async def scenario(connection: Any) -> None:
+        async with a_hub() as hub, collecting(hub) as one:
+            odd = insert(connection, context=f'{{"n": {"9" * 5000}}}')
+            deep = insert(connection, context='{"a":' * 3000 + "1" + "}" * 3000)
+            connection.execute("UPDATE system_events SET timestamp = 'infinity'")
+            plain = insert(connection)
+            connection.commit()
+            await until(lambda: one.ids == [odd, deep, plain])
+            first, second, third = (message.json for message in one.events)
+            assert first["timestamp"] == second["timestamp"] == "infinity"
+            assert "9" * 5000 in first["context"]["unreadable"]
+            assert list(second["context"]) == ["unreadable"]
+            assert third["context"] == {}
+
+    with writer() as connection:
+        asyncio.run(scenario(connection))
+
+
+def test_the_hub_holds_one_connection_and_rests_with_the_last_client() -> None:
+    async def scenario() -> None:
+        async with a_hub() as hub:
+            async with collecting(hub), collecting(hub) as two, collecting(hub, token="0"):
+                with writer(autocommit=True) as connection:
+                    insert(connection)
+                await until(lambda: two.ids)
+                await until(lambda: len(backends(HUB)) == 1)
+            await until(lambda: backends() == [])
+            async with collecting(hub) as again:
+                with writer(autocommit=True) as connection:
+                    event_id = insert(connection)
+                await until(lambda: again.ids == [event_id])
+        await until(lambda: backends() == [])
+
+    asyncio.run(scenario())
+
+
+def test_a_client_that_comes_and_goes_leaves_nothing_behind() -> None:
+    async def scenario() -> None:
+        async with a_hub(clients_per_user=300) as hub, collecting(hub):
+            for _ in range(100):
+                task = asyncio.create_task(Collector(Client(hub, user_id=1)).run())
+                await asyncio.sleep(0)
+                task.cancel()
+            await until(lambda: len(hub.clients) == 1)
+            assert hub._per_user == {1: 1}
+
+    asyncio.run(scenario())
+
+
+def test_there_is_room_for_so_many_clients_of_a_user_and_of_all() -> None:
+    async def scenario() -> None:
+        async with (
+            a_hub(clients_per_user=2, clients=3) as hub,
+            collecting(hub),
+            collecting(hub),
+        ):
+            assert not hub.has_room(1)
+            assert hub.has_room(2)
+            with pytest.raises(Full):
+                await anext(Client(hub, user_id=1).chunks())
+            async with collecting(hub, user_id=2):
+                assert not hub.has_room(2)
+                assert not hub.has_room(3)
+            assert hub.has_room(2)
+
+    asyncio.run(scenario())
+
+
+class Reader:
+    """A client that takes chunks only when told to, as a socket that blocks."""
+
+    def __init__(self, hub: Hub, **options: Any) -> None:
+        self.chunks = Client(hub, user_id="slow", **options).chunks()
+        self.ids: list[int] = []
+
+    async def take(self) -> None:
+        chunk = await anext(self.chunks)
+        for line in chunk.decode().splitlines():
+            if line.startswith("data: "):
+                self.ids.append(json.loads(line.removeprefix("data: "))["id"])
+
+
+def test_a_client_that_fell_behind_reads_on_from_the_database_and_joins_again() -> None:
+    async def scenario(connection: Any) -> None:
+        async with a_hub() as hub, collecting(hub) as quick:
+            hub.follower.recent._max_batches = 3
+            slow = Reader(hub)
+            await slow.take()  # retry
+            await slow.take()  # id
+            ids: list[int] = []
+
+            async def more(batches: int) -> None:
+                for _ in range(batches):
+                    ids.append(insert(connection))
+                    await until(lambda: quick.ids == ids)
+
+            await more(2)
+            await slow.take()
+            await more(10)
+            assert hub.follower.recent.first > 3
+            while len(slow.ids) < len(ids):
+                await slow.take()
+            assert slow.ids == ids
+            polls = hub.follower.polls
+            await more(2)
+            while len(slow.ids) < len(ids):
+                await slow.take()
+            assert slow.ids == ids
+            assert hub.follower.polls > polls
+            await slow.chunks.aclose()
+
+    with writer(autocommit=True) as connection:
+        asyncio.run(scenario(connection))
+
+
+def test_a_client_that_stopped_reading_is_cut_and_delays_nobody() -> None:
+    async def scenario(connection: Any) -> None:
+        async with a_hub(stall_seconds=0.5, keepalive_seconds=0.2) as hub, collecting(hub) as quick:
+
+            async def stuck() -> None:
+                async for _ in Client(hub, user_id="stuck").chunks():
+                    await asyncio.Event().wait()
+
+            task = asyncio.create_task(stuck())
+            await until(lambda: len(hub.clients) == 2)
+            event_id = insert(connection)
+            await until(lambda: quick.ids == [event_id])
+            await until(task.done)
+            assert task.cancelled()
+            await until(lambda: len(hub.clients) == 1)
+
+    with writer(autocommit=True) as connection:
+        asyncio.run(scenario(connection))
+
+
+def test_streams_end_when_the_hub_closes() -> None:
+    async def scenario() -> None:
+        async with a_hub() as hub:
+            clients = [Collector(Client(hub, user_id=1)) for _ in range(3)]
+            tasks = [asyncio.create_task(client.run()) for client in clients]
+            await until(lambda: all(client.token for client in clients))
+            hub.close()
+            await asyncio.wait_for(asyncio.gather(*tasks), 0.9)
+
+    asyncio.run(scenario())
+
+
+def test_idle_connections_for_catching_up_are_closed() -> None:
+    async def scenario() -> None:
+        async with a_hub() as hub, collecting(hub, token="0") as one:
+            await until(lambda: one.ids)
+            assert len(backends()) == 2
+            await hub.readers.close()
+            await until(lambda: len(backends()) == 1)
+
+    asyncio.run(scenario())
