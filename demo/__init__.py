@@ -1,0 +1,1 @@
+"""A simulated fleet that emits every known event through the producers' library."""

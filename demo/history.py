@@ -1,0 +1,63 @@
+"""The hours before the run, with their own timestamps: the one place that goes past emit."""
+
+import heapq
+import itertools
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from sovi import database, events
+
+from .player import ACTOR
+from .storyteller import Item, Moment, Story
+
+INSERT = """
+INSERT INTO system_events
+    (timestamp, category, severity, event_type, device_id, account_id, message, context)
+VALUES (%(timestamp)s, %(category)s, %(severity)s, %(event_type)s, %(device_id)s, %(account_id)s,
+        %(message)s, %(context)s)
+RETURNING id
+"""
+
+
+def backfill(stories: Iterable[Story], seconds: float) -> tuple[list[Story], int]:
+    """Write the first simulated `seconds` as the last real ones; return what follows, and how many.
+
+    A simulated hour is an hour here. What was resolved in that time is resolved now.
+    """
+    past: list[list[Item]] = []
+    rest: list[Story] = []
+    for story in stories:
+        past.append([])
+        for item in story:
+            if item.at >= seconds:
+                rest.append(itertools.chain([item], story))
+                break
+            past[-1].append(item)
+    return rest, _write(past, datetime.now(UTC) - timedelta(seconds=seconds))
+
+
+def _write(past: list[list[Item]], began: datetime) -> int:
+    ids: dict[tuple[int, int], int] = {}
+    over: list[tuple[int, str]] = []
+    by_time = heapq.merge(
+        *([(item.at, place, item) for item in items] for place, items in enumerate(past)),
+        key=lambda it: it[:2],
+    )
+    parameters: dict[str, Any] = database.parameters() | {"application_name": "sovi.demo"}
+    with psycopg.connect(**parameters) as connection:
+        for at, place, item in by_time:
+            if isinstance(item, Moment):
+                values = item.arguments()
+                values["context"] = Jsonb(values["context"])
+                values["timestamp"] = began + timedelta(seconds=at)
+                row = connection.execute(INSERT, values).fetchone()
+                ids[place, item.number] = row[0] if row else 0
+            else:
+                over.append((ids[place, item.number], item.reason))
+    for event_id, reason in over:
+        events.resolve(event_id, "auto", actor=ACTOR, reason=reason)
+    return len(ids)
