@@ -7,6 +7,9 @@ from typing import Any
 
 from sovi.events.statements import COLUMNS
 
+MAX_DEPTH = 100
+"""Our library stores 20 levels; deeper ones of other programs would end a parser."""
+
 
 def represent(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row of `system_events`, given by column name, as a JSON-ready dict.
@@ -34,12 +37,14 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _finite(value: Any) -> Any:
-    """PostgreSQL's jsonb holds 1e400; Python reads it as an infinity, which JSON can't say."""
+def _finite(value: Any, depth: int = 0) -> Any:
+    """Numbers beyond a float, which jsonb holds, are read as infinities, which JSON can't say."""
+    if depth > MAX_DEPTH:
+        return "… (nested too deep to show)"
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: _finite(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list):
-        return [_finite(item) for item in value]
+        return [_finite(item, depth + 1) for item in value]
     return value

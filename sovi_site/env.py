@@ -53,7 +53,7 @@ try:
     DEBUG = _env.bool("DJANGO_DEBUG", False)
     SECRET_KEY = secret_key(_env)
     ALLOWED_HOSTS = _env.list("DJANGO_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
-    CSRF_TRUSTED_ORIGINS = _env.list("DJANGO_CSRF_TRUSTED_ORIGINS", [])
+    CSRF_TRUSTED_ORIGINS: list[str] = _env.list("DJANGO_CSRF_TRUSTED_ORIGINS", [])
     # Behind a proxy that ends TLS and sets X-Forwarded-Proto.
     HTTPS = _env.bool("DJANGO_HTTPS", False)
     TIME_ZONE = _env.str("SOVI_TIME_ZONE", "UTC", validate=_is_time_zone)

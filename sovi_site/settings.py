@@ -88,7 +88,7 @@ USE_THOUSAND_SEPARATOR = True
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [env.BASE_DIR / "static"]
-STATIC_ROOT = env.DATA_DIR / "static"
+# Served from where they lie, without collectstatic.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 
@@ -139,6 +139,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Structured events of SOVI's subsystems: read, follow and resolve them.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

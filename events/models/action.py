@@ -1,16 +1,17 @@
 from django.contrib.postgres.indexes import GistIndex
 from django.db import models
+from django.db.models import F
 from django.db.models.functions import Now
 
 from sovi.events import catalog
 
-from .multirange import BigIntegerMultirangeField
+from .multirange import BigIntegerMultirangeField, ContainsId
 
 
 class EventActionQuerySet(models.QuerySet["EventAction"]):
     def about(self, event_id: int) -> "EventActionQuerySet":
         """Actions that changed this event, the latest first."""
-        return self.filter(events__contains=event_id).order_by("-id")
+        return self.filter(ContainsId(F("events"), event_id)).order_by("-id")
 
 
 class EventAction(models.Model):

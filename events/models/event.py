@@ -10,6 +10,7 @@ from sovi.events import action, statements
 
 from .account import Account
 from .device import Device
+from .json import TolerantJSONField
 from .multirange import BooleanLookup
 
 CHUNK_ROWS = 1000
@@ -79,7 +80,7 @@ class SystemEvent(models.Model):
         Account, models.DO_NOTHING, null=True, blank=True, db_index=False, related_name="events"
     )
     message = models.TextField()
-    context = models.JSONField(null=True, db_default={})
+    context = TolerantJSONField(null=True, db_default={})
     resolved = models.BooleanField(null=True, db_default=False)
     resolved_by = models.TextField(null=True, blank=True)
     resolved_at = models.DateTimeField(null=True, blank=True)
@@ -104,6 +105,6 @@ class IsNotTrue(BooleanLookup):
     def get_prep_lookup(self) -> bool:
         return bool(self.rhs)
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         column, params = self.process_lhs(compiler, connection)
-        return f"{column} {'IS NOT TRUE' if self.rhs else 'IS TRUE'}", list(params)
+        return f"{column} {'IS NOT TRUE' if self.rhs else 'IS TRUE'}", tuple(params)

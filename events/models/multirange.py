@@ -29,6 +29,6 @@ class ContainsId(BooleanLookup):
     def get_prep_lookup(self) -> int:
         return int(self.rhs)
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         column, params = self.process_lhs(compiler, connection)
-        return f"{column} @> %s::bigint", [*params, self.rhs]
+        return f"{column} @> %s::bigint", (*params, self.rhs)

@@ -17,6 +17,7 @@ from psycopg.rows import dict_row
 from sovi import database
 
 from .errors import DatabaseUnavailable, EventsError, NotMigrated
+from .loaders import TOLERANT
 
 CONNECT_TIMEOUT_SECONDS = 5
 
@@ -63,7 +64,7 @@ class Link:
             self._connection = None
         if self._connection is None:
             self._connection = psycopg.connect(
-                **_parameters(), autocommit=True, row_factory=dict_row
+                **_parameters(), autocommit=True, row_factory=dict_row, context=TOLERANT
             )
         return self._connection
 
@@ -132,7 +133,7 @@ class AsyncLink:
             # The embedded server may have to be started, which takes a while.
             parameters = await asyncio.to_thread(_parameters)
             connection = await psycopg.AsyncConnection.connect(
-                **parameters, autocommit=True, row_factory=dict_row
+                **parameters, autocommit=True, row_factory=dict_row, context=TOLERANT
             )
             self._of_loop[loop] = connection
             # A loop that ends can't be awaited any more: let go of the socket with it.

@@ -4,8 +4,11 @@ import psycopg
 from django.db.backends.postgresql import base
 
 from sovi import database
+from sovi.events.loaders import NearestTimestamptz
 
 from .client import DatabaseClient
+
+TIMESTAMPTZ = psycopg.adapters.types["timestamptz"].oid
 
 
 class Unreachable(psycopg.OperationalError):
@@ -26,6 +29,18 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> psycopg.Connection[Any]:
         try:
-            return super().get_new_connection(conn_params)
+            connection = super().get_new_connection(conn_params)
         except psycopg.OperationalError as error:
             raise Unreachable(database.unreachable(error)) from error
+        read_every_time(connection)
+        return connection
+
+
+def read_every_time(connection: psycopg.Connection[Any]) -> None:
+    """Let a row with a time that Python lacks be shown; Django's loader would refuse the page."""
+    django_loader: Any = connection.adapters.get_loader(TIMESTAMPTZ, psycopg.pq.Format.TEXT)
+
+    class Loader(NearestTimestamptz, django_loader):  # type: ignore[misc]
+        """Django asks its loader for `timezone`, which this inherits."""
+
+    connection.adapters.register_loader("timestamptz", Loader)

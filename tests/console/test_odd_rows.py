@@ -1,0 +1,64 @@
+"""Rows that other programs may write and Python has no value for are shown, and hide no others."""
+
+import psycopg
+import pytest
+from django.test import Client
+
+from events.models import SystemEvent
+from sovi import database, events
+
+BEYOND_FLOAT = "'{\"n\": ' || repeat('9', 400) || '.5}'"
+ODD = {
+    "timestamp": [
+        "'infinity'",
+        "'-infinity'",
+        "'12000-01-01 00:00:00+00'",
+        "'4713-01-01 00:00:00+00 BC'",
+    ],
+    "context": [
+        "repeat('[', 3000)::text || repeat(']', 3000)",
+        "repeat('[', 300)::text || repeat(']', 300)",
+        "'{\"n\": ' || repeat('9', 5000) || '}'",
+        BEYOND_FLOAT,
+        "'[1, 2]'",
+        "'\"text\"'",
+        "'null'",
+    ],
+}
+CASES = [(column, value) for column, values in ODD.items() for value in values]
+
+
+@pytest.fixture
+def odd_ids(transactional_db: None) -> list[int]:
+    with psycopg.connect(**database.parameters(), autocommit=True) as connection:
+        return [
+            connection.execute(
+                f"""INSERT INTO system_events (category, severity, event_type, message, {column})
+                    VALUES ('device', 'info', 'odd', 'odd', ({value})::{kind}) RETURNING id"""
+            ).fetchone()[0]  # type: ignore[index]
+            for column, value in CASES
+            for kind in ("timestamptz" if column == "timestamp" else "jsonb",)
+        ]
+
+
+def test_rest_and_the_library_show_them_alike(odd_ids: list[int], admin_client: Client) -> None:
+    shown = admin_client.get("/api/events?limit=100").json()["results"]
+    assert [event["id"] for event in reversed(shown)] == odd_ids
+    assert [row["id"] for row in reversed(events.get_events())] == odd_ids
+    by_case = dict(zip(CASES, reversed(shown), strict=True))
+    assert by_case[("timestamp", "'infinity'")]["timestamp"].startswith("9999-12-31T")
+    assert by_case[("timestamp", "'4713-01-01 00:00:00+00 BC'")]["timestamp"].startswith("0001-")
+    assert by_case[("context", BEYOND_FLOAT)]["context"] == {"n": "inf"}
+    assert by_case[("context", "'[1, 2]'")]["context"] == [1, 2]
+
+
+def test_the_admin_lists_them_and_shows_each(odd_ids: list[int], admin_client: Client) -> None:
+    assert admin_client.get("/admin/events/systemevent/").status_code == 200
+    for event_id in odd_ids:
+        page = admin_client.get(f"/admin/events/systemevent/{event_id}/change/", follow=True)
+        assert page.status_code == 200, event_id
+
+
+def test_they_can_be_resolved(odd_ids: list[int]) -> None:
+    assert all(events.resolve(event_id, "human") for event_id in odd_ids)
+    assert not SystemEvent.objects.unresolved().exists()
