@@ -1,0 +1,63 @@
+"""List the benches, or run some: `python -m bench [NAME ...] [--quick]`."""
+
+import argparse
+import importlib
+import os
+import platform
+import sys
+from types import ModuleType
+from typing import Any
+
+import psycopg
+
+from sovi import database
+from sovi.database_errors import DatabaseConfigurationError
+
+BENCHES = ("emit",)
+"""Each is a module here with a `run(quick=...)`; its docstring says what it compares."""
+
+
+def main() -> int:
+    """Run what the command line names; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a bench's name, or all")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes: only that it runs")
+    options = parser.parse_args()
+    if not options.names:
+        for name in BENCHES:
+            print(f"{name:<10} {_summary(_bench(name))}")
+        return 0
+    names = BENCHES if "all" in options.names else tuple(options.names)
+    if unknown := [name for name in names if name not in BENCHES]:
+        parser.error(f"there is no bench {unknown[0]!r}; there are: {', '.join(BENCHES)}, all")
+    try:
+        print(_machine())
+        for name in names:
+            print(f"\n{name}: {_summary(_bench(name))}")
+            _bench(name).run(quick=options.quick)
+    except psycopg.OperationalError as error:
+        print(database.unreachable(error), file=sys.stderr)
+        return 1
+    except DatabaseConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _bench(name: str) -> ModuleType:
+    return importlib.import_module(f"bench.{name}")
+
+
+def _summary(bench: ModuleType) -> str:
+    return (bench.__doc__ or "").partition("\n")[0]
+
+
+def _machine() -> str:
+    parameters: dict[str, Any] = database.parameters()
+    with psycopg.connect(**parameters) as connection:
+        version = connection.info.parameter_status("server_version")
+    return f"PostgreSQL {version}, Python {platform.python_version()}, {os.cpu_count()} CPUs"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""Two ways to do the same, measured in turns, and their ratio."""
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+
+class Measurement(NamedTuple):
+    """One lap: what it took altogether, and each of its operations."""
+
+    seconds: float
+    operation_seconds: list[float]
+
+    @property
+    def rate(self) -> float:
+        """Operations a second."""
+        return len(self.operation_seconds) / self.seconds
+
+
+Lap = Callable[[], Measurement]
+"""Does its work once."""
+
+
+class Comparison(NamedTuple):
+    """Our laps and the raw ones, taken in pairs; `items` is what one operation carries."""
+
+    name: str
+    ours: list[Measurement]
+    raw: list[Measurement]
+    items: int = 1
+
+    @property
+    def ratios(self) -> list[float]:
+        """Our rate over the raw rate, pair by pair: more is better."""
+        return [ours.rate / raw.rate for ours, raw in zip(self.ours, self.raw, strict=True)]
+
+    @property
+    def ratio(self) -> float:
+        return statistics.median(self.ratios)
+
+
+def compare(name: str, ours: Lap, raw: Lap, *, rounds: int, items: int = 1) -> Comparison:
+    """Run both in turns, `rounds` times each, after one lap of each to warm up.
+
+    Who goes first changes with every round, so that a machine that gets slower favours neither.
+    """
+    ours()
+    raw()
+    taken: dict[Lap, list[Measurement]] = {ours: [], raw: []}
+    for number in range(rounds):
+        for lap in (ours, raw) if number % 2 == 0 else (raw, ours):
+            taken[lap].append(lap())
+    return Comparison(name, taken[ours], taken[raw], items)
+
+
+def timed(operation: Callable[[], object], count: int = 1) -> Measurement:
+    """Run an operation `count` times, one after the other."""
+    seconds = []
+    began = time.perf_counter()
+    for _ in range(count):
+        before = time.perf_counter()
+        operation()
+        seconds.append(time.perf_counter() - before)
+    return Measurement(time.perf_counter() - began, seconds)
+
+
+def timed_together(operations: Sequence[Callable[[], object]], count: int) -> Measurement:
+    """Run each operation `count` times in a thread of its own, all at once."""
+    began = time.perf_counter()
+    with ThreadPoolExecutor(len(operations)) as threads:
+        laps = list(threads.map(lambda operation: timed(operation, count), operations))
+    seconds = time.perf_counter() - began
+    return Measurement(seconds, [second for lap in laps for second in lap.operation_seconds])

@@ -1,0 +1,127 @@
+"""Emit beside the same insert done with psycopg alone."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from sovi import events
+
+from .comparison import Comparison, Measurement, compare, timed, timed_together
+from .scratch import ROOT, scratch_database
+from .table import print_table
+
+THREADS = 16
+CONTEXT = {
+    "platform": "tiktok",
+    "videos_watched": 45,
+    "likes": 3,
+    "follows": 1,
+    "duration_min": 30.2,
+    "phase": "LIGHT",
+    "new_state": "warming_p2",
+    "warming_day": 5,
+}
+EVENT: dict[str, Any] = {
+    "category": "scheduler",
+    "severity": "info",
+    "event_type": "warming_complete",
+    "message": "Warmed tiktok/grind4829: 45 videos",
+    "context": CONTEXT,
+}
+INSERT = """
+INSERT INTO system_events (category, severity, event_type, message, context)
+VALUES (%s, %s, %s, %s, %s) RETURNING id
+"""
+COPY = "COPY system_events (category, severity, event_type, message, context) FROM STDIN"
+NAMES = tuple(EVENT)[:4]
+
+
+def run(*, quick: bool = False) -> None:
+    """Measure and print; `quick` only shows that it runs."""
+    with scratch_database("emit") as url:
+        print_table("ours", "psycopg alone", _comparisons(url, quick))
+
+
+def _comparisons(url: str, quick: bool) -> Iterator[Comparison]:
+    rounds, inserts, many = (2, 10, 100) if quick else (7, 1000, 10_000)
+    yield _threads(url, 1, inserts, rounds)
+    yield _threads(url, THREADS, inserts // 5, rounds)
+    yield _many(url, many, rounds)
+    yield compare(
+        "import",
+        lambda: _import("sovi.events"),
+        lambda: _import("psycopg"),
+        rounds=2 * rounds,
+    )
+
+
+def _threads(url: str, threads: int, inserts: int, rounds: int) -> Comparison:
+    """Compare emit from so many threads with one raw connection for each of them."""
+    with ExitStack() as stack:
+        connections = [
+            stack.enter_context(psycopg.connect(url, autocommit=True)) for _ in range(threads)
+        ]
+        raw_inserts = [_insert(connection) for connection in connections]
+        if threads == 1:
+            # No thread besides: its switches would be measured with it.
+            return compare(
+                "emit, 1 thread",
+                lambda: timed(_emit, inserts),
+                lambda: timed(raw_inserts[0], inserts),
+                rounds=rounds,
+            )
+        return compare(
+            f"emit, {threads} threads",
+            lambda: timed_together([_emit] * threads, inserts),
+            lambda: timed_together(raw_inserts, inserts),
+            rounds=rounds,
+        )
+
+
+def _emit() -> object:
+    return events.emit(**EVENT)
+
+
+def _insert(connection: psycopg.Connection[Any]) -> Callable[[], object]:
+    values = [EVENT[name] for name in NAMES]
+
+    def insert() -> object:
+        return connection.execute(INSERT, [*values, Jsonb(CONTEXT)], prepare=True).fetchone()
+
+    return insert
+
+
+def _many(url: str, many: int, rounds: int) -> Comparison:
+    """Compare `emit_many` with COPY, which answers no ids."""
+    values = [EVENT[name] for name in NAMES]
+    with psycopg.connect(url, autocommit=True) as connection:
+
+        def copy() -> None:
+            with connection.cursor().copy(COPY) as rows:
+                for _ in range(many):
+                    rows.write_row([*values, Jsonb(CONTEXT)])
+
+        return compare(
+            f"emit_many({many:,}), COPY",
+            lambda: timed(lambda: events.emit_many([EVENT] * many)),
+            lambda: timed(copy),
+            rounds=rounds,
+            items=many,
+        )
+
+
+def _import(module: str) -> Measurement:
+    """Measure an import in a fresh interpreter, whose own start is left out."""
+    # Time on the CPU: what the files of a busy machine's cache cost is not ours.
+    program = (
+        "import time; began = time.process_time(); "
+        f"import {module}; print(time.process_time() - began)"
+    )
+    command = [sys.executable, "-c", program]
+    seconds = float(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout)
+    return Measurement(seconds, [seconds])
