@@ -169,14 +169,8 @@ class Collector:
 
     client: Client
     messages: list[Message] = field(default_factory=list)
-
-    @property
-    def events(self) -> list[Message]:
-        return [message for message in self.messages if message.data and not message.event]
-
-    @property
-    def ids(self) -> list[int]:
-        return [message.json["id"] for message in self.events]
+    events: list[Message] = field(default_factory=list)
+    ids: list[int] = field(default_factory=list)
 
     @property
     def token(self) -> str | None:
@@ -186,7 +180,14 @@ class Collector:
         text = ""
         async for chunk in self.client.chunks():
             *blocks, text = (text + chunk.decode()).split("\n\n")
-            self.messages += map(parse, blocks)
+            for message in map(parse, blocks):
+                self.receive(message)
+
+    def receive(self, message: Message) -> None:
+        self.messages.append(message)
+        if message.data and not message.event:
+            self.events.append(message)
+            self.ids.append(message.json["id"])
 
 
 @asynccontextmanager
