@@ -55,6 +55,9 @@ class BoundedChangeList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
+        if not self.multi_page:
+            # More rows may have come since they were counted.
+            self.result_list = self.queryset[: self.list_per_page]
         self.page_num = self.paginator.validate_number(self.page_num)
 
     def link(self, **values: Iterable[str]) -> str:

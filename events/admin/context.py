@@ -20,19 +20,18 @@ TOKEN = re.compile(
 )
 
 
-def read_context(event_id: int) -> str:
-    """Return the context as indented JSON, at most `LENGTH_BOUND` + 1 characters; "" without one.
+def read_context(event_id: int) -> tuple[str, bool]:
+    """Return the context as indented JSON, "" without one, and whether it is cut.
 
     PostgreSQL lays it out: what it stores can nest deeper, and hold longer numbers, than Python's
     parser takes.
     """
     pretty = Func(F("context"), function="jsonb_pretty", output_field=TextField())
-    text = (
-        SystemEvent.objects.filter(pk=event_id)
-        .values_list(Left(pretty, LENGTH_BOUND + 1), flat=True)
-        .first()
-    )
-    return "" if text in (None, "{}", "{\n}", "null") else re.sub(r"^ +", _halved, text, flags=re.M)
+    rows = SystemEvent.objects.filter(pk=event_id)
+    text = rows.values_list(Left(pretty, LENGTH_BOUND + 1), flat=True).first()
+    if text is None or text.split() in (["{}"], ["{", "}"], ["null"]):
+        return "", False
+    return re.sub(r"^ +", _halved, text[:LENGTH_BOUND], flags=re.M), len(text) > LENGTH_BOUND
 
 
 def _halved(indent: re.Match[str]) -> str:
@@ -45,6 +44,6 @@ def highlight(json: str) -> SafeString:
         match[0]
         if match.lastgroup == "rest"
         else format_html('<span class="json-{}">{}</span>', match.lastgroup, match[0])
-        for match in TOKEN.finditer(json[:LENGTH_BOUND])
+        for match in TOKEN.finditer(json)
     )
     return format_html_join("", "{}", ((part,) for part in parts))

@@ -9,6 +9,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from events.models import EventAction, SystemEvent
 from sovi.events import catalog
@@ -17,6 +18,12 @@ from . import columns, context
 from .actions import REASON_LENGTH, ActingAdmin, actor_of, reason_of
 
 HISTORY_ROWS = 100
+FACES: dict[str, Any] = {
+    EventAction.Face.LIBRARY: gettext_lazy("the Python library"),
+    EventAction.Face.API: gettext_lazy("the API"),
+    EventAction.Face.ADMIN: gettext_lazy("the admin"),
+    EventAction.Face.COMMAND: gettext_lazy("a command"),
+}
 
 
 class EventDetail(ActingAdmin):
@@ -34,7 +41,7 @@ class EventDetail(ActingAdmin):
         ]
 
     def detail_context(self, request: HttpRequest, row: SystemEvent) -> dict[str, Any]:
-        json = context.read_context(row.pk)
+        json, is_cut = context.read_context(row.pk)
         shows_history = request.user.has_perm("events.view_eventaction")
         return {
             "title": row.event_type,
@@ -43,7 +50,7 @@ class EventDetail(ActingAdmin):
             "state": columns.state(row),
             "when": explanations(row),
             "context_json": context.highlight(json),
-            "context_is_cut": len(json) > context.LENGTH_BOUND,
+            "context_is_cut": is_cut,
             "shows_history": shows_history,
             "history": history_of(row) if shows_history else [],
             "may_resolve": self.has_resolve_permission(request),
@@ -57,7 +64,9 @@ class EventDetail(ActingAdmin):
 
     def filtered(self, **filters: Any) -> str:
         """The address of the list with these filters."""
-        return f"{self.list_url}?{urlencode(filters)}"
+        return (
+            f"{self.list_url}?{urlencode({name: value or '' for name, value in filters.items()})}"
+        )
 
     def resolve_view(self, request: HttpRequest, event_id: int) -> HttpResponse:
         if refusal := self._refusal(request):
@@ -89,10 +98,13 @@ class EventDetail(ActingAdmin):
         return HttpResponseRedirect(f"{address}?{filters}" if filters else address)
 
 
-def history_of(event: SystemEvent) -> list[tuple[EventAction, SafeString]]:
-    """What was done about the event, the latest first, each with its time as shown."""
+def history_of(event: SystemEvent) -> list[tuple[EventAction, SafeString, str]]:
+    """What was done about the event, the latest first, each with its time and face as shown."""
     actions = EventAction.objects.about(event.pk).defer("events")[:HISTORY_ROWS]
-    return [(action, columns.moment_and_ago(action.timestamp)) for action in actions]
+    return [
+        (action, columns.moment_and_ago(action.timestamp), str(FACES.get(action.face, action.face)))
+        for action in actions
+    ]
 
 
 def explanations(event: SystemEvent) -> list[str]:

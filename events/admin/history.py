@@ -19,6 +19,7 @@ class EventActionAdmin(ReadOnlyAdmin):
 
     list_display = ("time", "action", "actor", "actor_kind", "face", "changed", "reason")
     list_display_links = None
+    empty_value_display = columns.NOTHING
     ordering = ("-id",)
     sortable_by = ("time",)
 

@@ -1,0 +1,179 @@
+"""The list of events: what its filters and its search box find, and what they say to nonsense."""
+
+import uuid
+from datetime import timedelta
+
+import pytest
+from admin_rows import LIST, add, ids_shown, text_of
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+from django.utils.html import escape
+
+from events.models import Account, Device
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_newest_id_stands_first(admin_client: Client) -> None:
+    first, second = add(), add()
+    assert ids_shown(admin_client) == [second.pk, first.pk]
+    assert ids_shown(admin_client, "?o=1") == [first.pk, second.pk]
+
+
+def test_several_severities_may_be_chosen_repeated_or_between_commas(admin_client: Client) -> None:
+    critical, error = add(severity="critical"), add(severity="error")
+    add(severity="info")
+    for query in ("?severity=error&severity=critical", "?severity=critical,error"):
+        assert ids_shown(admin_client, query) == [error.pk, critical.pk]
+
+
+def test_a_value_the_catalogue_does_not_know_works_and_is_shown(admin_client: Client) -> None:
+    strange = add(category="proxy", event_type="ip rotated", severity="fatal")
+    add()
+    query = "?category=proxy&event_type=ip+rotated&severity=fatal"
+    assert ids_shown(admin_client, query) == [strange.pk]
+    page = text_of(admin_client.get(f"{LIST}{query}"))
+    for value in ("proxy", "ip rotated", "fatal"):
+        assert f'aria-current="true">{value}</a>' in page
+
+
+def test_a_null_resolved_is_unresolved(admin_client: Client) -> None:
+    resolved = add(resolved=True, resolved_by="auto", resolved_at=timezone.now())
+    null, false = add(resolved=None, context=None), add()
+    assert ids_shown(admin_client, "?resolved=false") == [false.pk, null.pk]
+    assert ids_shown(admin_client, "?resolved=true") == [resolved.pk]
+    assert ids_shown(admin_client, "?resolved_by=auto") == [resolved.pk]
+    assert ids_shown(admin_client, "?resolved_by=human") == []
+
+
+def test_a_device_is_found_by_name_and_by_id(admin_client: Client) -> None:
+    one, ten = Device.objects.create(name="iPhone-1"), Device.objects.create(name="iPhone-10")
+    of_one, of_ten = add(device=one), add(device=ten)
+    add()
+    assert ids_shown(admin_client, "?device=iphone-1") == [of_one.pk]  # in full, so not iPhone-10
+    assert ids_shown(admin_client, "?device=phone") == [of_ten.pk, of_one.pk]
+    assert ids_shown(admin_client, f"?device={ten.pk}") == [of_ten.pk]
+
+
+def test_an_account_is_found_by_username_by_id_and_as_the_list_shows_it(
+    admin_client: Client,
+) -> None:
+    here = Account.objects.create(platform="tiktok", username="grind4829")
+    there = Account.objects.create(platform="instagram", username="grind4829")
+    of_here, of_there = add(account=here), add(account=there)
+    assert ids_shown(admin_client, "?account=GRIND") == [of_there.pk, of_here.pk]
+    assert ids_shown(admin_client, "?account=tiktok/grind4829") == [of_here.pk]
+    assert ids_shown(admin_client, f"?account={there.pk}") == [of_there.pk]
+
+
+def test_the_platform_may_be_of_an_enum_type(admin_client: Client) -> None:
+    account = Account.objects.create(platform="tiktok", username="grind4829")
+    event = add(account=account)
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TYPE platform AS ENUM ('tiktok', 'instagram')")
+        cursor.execute("ALTER TABLE accounts ALTER platform TYPE platform USING platform::platform")
+    assert ids_shown(admin_client, "?account=tiktok/grind") == [event.pk]
+    assert ids_shown(admin_client, "?account=nowhere/grind") == []
+    assert "grind4829" in text_of(admin_client.get("/admin/events/account/?q=tik"))
+    assert "tiktok/grind4829" in text_of(
+        admin_client.get(f"/admin/events/account/{account.pk}/change/")
+    )
+
+
+def test_a_name_that_stands_for_too_many_is_refused(admin_client: Client) -> None:
+    Device.objects.bulk_create(Device(name=f"iPhone-{number}") for number in range(201))
+    page = text_of(admin_client.get(f"{LIST}?device=iphone"))
+    assert "stands for more than 200 names" in page
+
+
+def test_time_is_given_as_a_duration_or_from_and_until(admin_client: Client) -> None:
+    now = timezone.now()
+    old = add(timestamp=now - timedelta(hours=3))
+    new = add(timestamp=now - timedelta(minutes=2))
+    assert ids_shown(admin_client, "?since=15m") == [new.pk]
+    assert ids_shown(admin_client, "?since=7d") == [new.pk, old.pk]
+    hour_ago = (now - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S")
+    assert ids_shown(admin_client, f"?since={hour_ago}") == [new.pk]
+    assert ids_shown(admin_client, f"?until={hour_ago}") == [old.pk]
+    assert ids_shown(admin_client, f"?max_id={old.pk}") == [old.pk]
+
+
+def test_an_empty_field_does_not_filter(admin_client: Client) -> None:
+    event = add()
+    query = "?device=&account=&since=&until=&q="
+    assert ids_shown(admin_client, query) == [event.pk]
+    assert "Clear all" not in text_of(admin_client.get(f"{LIST}{query}"))
+
+
+def test_a_preset_stays_beside_an_empty_field_and_yields_to_a_typed_time(
+    admin_client: Client,
+) -> None:
+    old = add(timestamp=timezone.now() - timedelta(days=2))
+    new = add()
+    assert ids_shown(admin_client, "?since=1h&since=") == [new.pk]
+    assert ids_shown(admin_client, "?since=1h&since=2020-01-01T00:00") == [new.pk, old.pk]
+
+
+def test_the_search_finds_text_in_any_case_and_an_id(admin_client: Client) -> None:
+    one = add("Login FAILED at step 1")
+    other = add(f"Nothing but the number {one.pk}")
+    assert ids_shown(admin_client, "?q=login+failed") == [one.pk]
+    assert ids_shown(admin_client, f"?q={one.pk}") == [other.pk, one.pk]
+    assert ids_shown(admin_client, f"?q=%23{other.pk}") == [other.pk]
+    assert ids_shown(admin_client, f"?q={'9' * 40}") == []
+    assert ids_shown(admin_client, "?q=100%25") == []  # a percent sign is itself
+    assert ids_shown(admin_client, "?q=%C2%B2") == []  # a digit that is no number
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("since=yesterday", "“yesterday” is not a time"),
+        ("since=2026-13-45T00:00", "“2026-13-45T00:00” is not a time"),
+        ("since=0001-01-01T00:00%2B14:00", "is not a time"),
+        ("until=999999999d", "“999999999d” is not a time"),
+        ("since=2026-02-01&until=2026-01-01", "“from” is later than “until”"),
+        ("device=no-such-phone", "No device has the name or id “no-such-phone”"),
+        (f"device={uuid.UUID(int=7)}", f"No device has the name or id “{uuid.UUID(int=7)}”"),
+        ("device=1234-not-a-uuid", "No device has the name or id “1234-not-a-uuid”"),
+        ("account=x%00y", "Account: the text holds a NUL character"),
+        ("severity=%00", "Severity: the text holds a NUL character"),
+        ("since=%00", "Time: the text holds a NUL character"),
+        ("q=%00", "Null characters are not allowed"),
+        ("resolved=perhaps", "“perhaps” is neither true nor false"),
+        ("max_id=-1", "“-1” is not an event's id"),
+        ("max_id=99999999999999999999", "is not an event's id"),
+        ("device__name__contains=x", "This page has no filter “device__name__contains”"),
+        ("%00=1", "This page has no filter “␀”"),
+        ("max_id=%D9%A1", "is not an event's id"),
+    ],
+)
+def test_what_cannot_be_read_is_said_and_shows_no_row(
+    admin_client: Client, query: str, says: str
+) -> None:
+    add()
+    page = text_of(admin_client.get(f"{LIST}?{query}"))
+    assert escape(says) in page
+    assert ids_shown(admin_client, f"?{query}") == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["p=0", "p=-3", "p=99999", "p=abc", "o=99", "o=x.-y", "all=", "e=1", "max_id=" + "9" * 18],
+)
+def test_a_strange_page_or_order_still_shows_the_list(admin_client: Client, query: str) -> None:
+    event = add()
+    assert ids_shown(admin_client, f"?{query}") == [event.pk]
+
+
+def test_every_chip_takes_its_own_filter_away(admin_client: Client) -> None:
+    add()
+    page = text_of(admin_client.get(f"{LIST}?severity=info&severity=error&resolved=false&q=x"))
+    for rest in (
+        "resolved=false&severity=info&severity=error",
+        "q=x&severity=info&severity=error",
+        "q=x&resolved=false&severity=info",
+        "q=x&resolved=false&severity=error",
+    ):
+        assert f'class="chip" href="?{escape(rest)}"' in page

@@ -1,0 +1,178 @@
+"""The list of events: its cells, its cost, its empty states, and where it stops counting."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from admin_rows import LIST, add, add_many, ids_shown, text_of
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from events.admin import columns, paginator
+from events.models import SystemEvent
+
+pytestmark = pytest.mark.django_db
+
+QUERIES = {
+    "": 4,  # session, user, count, rows
+    "?severity=error&resolved=false&since=24h&event_type=login_failed": 4,
+    "?device=iPhone-A": 5,  # the name is looked up first
+    "?device=iPhone-A&account=grind": 6,
+    "?q=Message": 4,
+    "?o=1": 5,  # the newest id of those shown isn't the first row's
+}
+
+
+def queries_of(client: Client, query: str) -> int:
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
+        text_of(client.get(f"{LIST}{query}"))
+    return len(captured)
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_the_list_costs_as_many_queries_for_60_rows_as_for_3(
+    admin_client: Client, query: str
+) -> None:
+    rows = {"event_type": "login_failed", "severity": "error"}
+    events = add_many(3, **rows)
+    device, account = events[0].device, events[0].account
+    with_3 = queries_of(admin_client, query)
+    for number in range(57):
+        add(f"Message {number}", device=device, account=account, **rows)
+    assert with_3 == queries_of(admin_client, query) == QUERIES[query]
+
+
+def test_no_query_counts_the_table_or_reads_a_context(admin_client: Client) -> None:
+    add_many(3)
+    with CaptureQueriesContext(connection) as captured:
+        admin_client.get(LIST)
+    on_events = [entry["sql"] for entry in captured if "system_events" in entry["sql"]]
+    assert len(on_events) == 2
+    for sql in on_events:
+        assert "LIMIT" in sql
+        assert "DISTINCT" not in sql
+        assert '"context"' not in sql
+
+
+def test_a_row_shows_every_column(admin_client: Client) -> None:
+    [event] = add_many(
+        1,
+        timestamp=datetime(2026, 1, 31, 18, 30, 5, tzinfo=UTC),
+        severity="critical",
+        category="device",
+        event_type="device_disconnected",
+        resolved=True,
+        resolved_by="llm_agent",
+        resolved_at=datetime(2026, 1, 31, 18, 45, 9, tzinfo=UTC),
+    )
+    page = text_of(admin_client.get(LIST))
+    assert (
+        '<time datetime="2026-01-31T18:30:05Z" title="2026-01-31 18:30:05 UTC">2026-01-31 18:30:05'
+        in page
+    )
+    for text in (
+        'severity-critical">critical<',
+        ">device_disconnected<",
+        ">device<",
+        ">Message 0<",
+        f'href="?device={event.device_id}"',
+        ">iPhone-A<",
+        f'href="?account={event.account_id}"',
+        ">tiktok/grind4829<",
+        ">Resolved<",
+        "by llm_agent",
+        ">2026-01-31 18:45:09<",
+    ):
+        assert text in page, text
+
+
+def test_times_are_told_in_the_largest_unit_that_fits() -> None:
+    now = timezone.now()
+    told = {
+        timedelta(seconds=-5): "now",
+        timedelta(seconds=59): "59 s ago",
+        timedelta(minutes=3): "3 min ago",
+        timedelta(hours=23): "23 h ago",
+        timedelta(days=400): "400 d ago",
+    }
+    for duration, text in told.items():
+        assert columns.ago(now - duration, now) == text
+
+
+def test_a_full_count_is_never_shown(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paginator, "COUNT_BOUND", 100)
+    monkeypatch.setattr(paginator.bounded_count, "__defaults__", (100,))
+    events = add_many(130)
+    page = text_of(admin_client.get(LIST))
+    assert "100+ rows" in page
+    assert "Select all that match (100+)" in page
+    assert "?p=2" in page
+    assert "?p=3" not in page
+    last = text_of(admin_client.get(f"{LIST}?p=2"))
+    assert f"?max_id={events[30].pk - 1}" in last
+    assert len(ids_shown(admin_client, "?p=99")) == 50  # the last page that was counted
+    older = ids_shown(admin_client, f"?max_id={events[30].pk - 1}")
+    assert older == [event.pk for event in events[29::-1]]
+
+
+def test_numbers_have_separators_and_ids_have_none(admin_client: Client) -> None:
+    assert str(paginator.BoundedCount(10_000, exact=False)) == "10,000+"
+    assert str(paginator.BoundedCount(1_234, exact=True)) == "1,234"
+    event = add(pk=1_234_567)
+    page = text_of(admin_client.get(LIST)) + text_of(admin_client.get(f"{LIST}1234567/change/"))
+    assert "1,234,567" not in page
+    assert f'name="newest_id" value="{event.pk}"' in page
+
+
+def test_an_empty_table_says_what_to_do(admin_client: Client) -> None:
+    page = text_of(admin_client.get(LIST))
+    assert "No events yet" in page
+    assert "make demo" in page
+    assert "events.emit(" in page
+    for model in ("device", "account", "eventaction", "apitoken"):
+        assert " yet" in text_of(admin_client.get(f"/admin/events/{model}/"))
+
+
+def test_a_filter_without_a_match_says_how_to_go_on(admin_client: Client) -> None:
+    add()
+    page = text_of(admin_client.get(f"{LIST}?severity=critical"))
+    assert "Nothing matches" in page
+    assert "Clear all filters" in page
+
+
+@pytest.mark.parametrize("model", ["systemevent", "device", "account", "eventaction", "apitoken"])
+def test_nothing_is_added_or_edited(admin_client: Client, model: str) -> None:
+    event = add_many(1)[0]
+    assert admin_client.get(f"/admin/events/{model}/add/").status_code in (403, 404)
+    rows = {"systemevent": event.pk, "device": event.device_id, "account": event.account_id}
+    pk = rows.get(model, "1")
+    assert admin_client.post(f"/admin/events/{model}/{pk}/change/").status_code in (404, 405)
+    assert admin_client.post(f"/admin/events/{model}/{pk}/delete/").status_code in (302, 403, 404)
+    assert SystemEvent.objects.count() == 1
+
+
+def test_pages_carry_no_inline_script_or_style(admin_client: Client) -> None:
+    event = add_many(60, context={"a": 1})[0]
+    pages: list[Callable[[], str]] = [
+        lambda path=path: text_of(admin_client.get(path))  # type: ignore[misc]
+        for path in (
+            "/admin/",
+            LIST,
+            f"{LIST}?q=x&severity=error",
+            f"{LIST}{event.pk}/change/",
+            f"/admin/events/device/{event.device_id}/change/",
+            "/admin/events/device/",
+            "/admin/events/eventaction/",
+            "/admin/events/apitoken/",
+        )
+    ]
+    for page in pages:
+        html = page()
+        assert "<style" not in html
+        assert " style=" not in html
+        assert " onclick=" not in html
+        assert "<script>" not in html
