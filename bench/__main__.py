@@ -56,7 +56,13 @@ def _machine() -> str:
     parameters: dict[str, Any] = database.parameters()
     with psycopg.connect(**parameters) as connection:
         version = connection.info.parameter_status("server_version")
-    return f"PostgreSQL {version}, Python {platform.python_version()}, {os.cpu_count()} CPUs"
+        # What a commit waits for decides what a ratio of commits means.
+        settings = connection.execute(
+            "SELECT string_agg(name || ' ' || setting, ', ') FROM pg_settings "
+            "WHERE name IN ('fsync', 'synchronous_commit')"
+        ).fetchone() or ("",)
+    python = platform.python_version()
+    return f"PostgreSQL {version} ({settings[0]}), Python {python}, {os.cpu_count()} CPUs"
 
 
 if __name__ == "__main__":
