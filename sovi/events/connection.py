@@ -131,7 +131,8 @@ class AsyncLink:
             connection = None
         if connection is None:
             # The embedded server may have to be started, which takes a while.
-            parameters = await asyncio.to_thread(_parameters)
+            embedded = database.is_embedded()
+            parameters = await asyncio.to_thread(_parameters) if embedded else _parameters()
             connection = await psycopg.AsyncConnection.connect(
                 **parameters, autocommit=True, row_factory=dict_row, context=TOLERANT
             )
