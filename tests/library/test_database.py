@@ -199,4 +199,5 @@ def test_import_starts_nothing_and_takes_no_django(tmp_path: Path) -> None:
 
 
 def _project() -> str:
-    return str(Path(database.__file__).parents[1])
+    project = str(Path(database.__file__).parents[1])
+    return os.pathsep.join(filter(None, [project, os.environ.get("PYTHONPATH")]))

@@ -159,6 +159,21 @@ class Place:
     def use(self, name: str) -> None:
         self.variables["SOVI_DATA_DIR"] = str(self.folder / name)
 
+    def move(self, name: str) -> None:
+        before = self.data_dir
+        self.use(name)
+        before.rename(self.data_dir)
+
+    def make_data(self, version: str) -> tuple[int, int]:
+        """Make what looks like data, of an account that may run a server."""
+        self.data.mkdir(parents=True)
+        (self.data / "PG_VERSION").write_text(f"{version}\n")
+        if IS_ROOT:
+            nobody = pwd.getpwnam("nobody")
+            os.chown(self.data, nobody.pw_uid, nobody.pw_gid)
+        owner = self.data.stat()
+        return owner.st_uid, owner.st_gid
+
     def answers(self) -> bool:
         with socket.socket(socket.AF_UNIX) as probe:
             try:
@@ -201,6 +216,10 @@ def wait_until(condition: Callable[[], Any]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.005)
+
+
+def python_path(first: Path) -> str:
+    return os.pathsep.join(filter(None, [str(first), os.environ.get("PYTHONPATH")]))
 
 
 def end(pids: list[int]) -> None:
@@ -249,7 +268,7 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
         os.chown(folder, uid, gid)
     variables = {
         "HOME": str(folder),
-        "PYTHONPATH": str(PROJECT),
+        "PYTHONPATH": python_path(PROJECT),
         "SOVI_DATA_DIR": str(folder / "data"),
         "EMBEDDED_PG_ROOT_HOME": str(folder / "shared"),
         **programs_for(uid, folder),
@@ -290,10 +309,11 @@ STARTED = "query('SELECT pg_postmaster_start_time()::text')"
 def test_last_process_out_stops_the_server(place: Place, server: Client) -> None:
     second = place.client()
     assert second.join() == server.join()
-    assert second.run(STARTED) == server.run(STARTED)
+    started = server.run(STARTED)
+    assert second.run(STARTED) == started
 
     server.finish()
-    assert second.run(KEPT) == 7
+    assert second.run(STARTED) == started
     second.finish()
 
     assert not place.answers()
@@ -326,7 +346,9 @@ def test_stale_pid_file_is_no_obstacle(place: Place, server: Client, pid_file: s
     lines = (place.data / "postmaster.pid").read_text().splitlines(keepends=True)
     place.kill_server()
     server.kill()
-    bystander = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    # Of the server's account: PostgreSQL believes a pid only when it may signal it.
+    owner = place.data.stat().st_uid if IS_ROOT else None
+    bystander = subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, user=owner)
     lines[0] = f"{bystander.pid}\n"
     written = "".join(lines) if pid_file == "names another process" else ""
     (place.data / "postmaster.pid").write_text(written)
@@ -337,7 +359,21 @@ def test_stale_pid_file_is_no_obstacle(place: Place, server: Client, pid_file: s
 
     assert not place.answers()
     assert bystander.poll() is None
-    bystander.communicate(b"\n")
+    bystander.communicate()
+    assert bystander.returncode == 0
+
+
+@pytest.mark.parametrize("place", ["root"], indirect=True)
+def test_pid_file_cannot_lead_root_to_another_process(place: Place, server: Client) -> None:
+    bystander = subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE)
+    pid_file = place.data / "postmaster.pid"
+    _, *others = pid_file.read_text().splitlines(keepends=True)
+    pid_file.write_text("".join([f"{bystander.pid}\n", *others]))
+
+    server.finish()
+
+    assert bystander.poll() is None
+    bystander.communicate()
     assert bystander.returncode == 0
 
 
@@ -357,24 +393,29 @@ def test_killed_initialisation_is_repaired(place: Place) -> None:
 
 
 @both_users
-def test_folder_name_may_have_spaces_and_most_other_characters(place: Place) -> None:
-    place.use("Köln, 'quoted'  #1; %s")
-    client = place.joined()
+def test_data_may_move_to_a_folder_with_spaces_and_most_other_characters(
+    place: Place, server: Client
+) -> None:
+    server.finish()
+    place.move("Köln, 'quoted'  #1; %s")
 
-    assert client.run("query('SELECT 1')") == 1
+    client = place.client()
+    assert client.run(KEPT) == 7
     client.finish()
 
-    assert place.data.is_dir()
     assert not (place.data / "postmaster.pid").exists()
 
 
 @both_users
-def test_path_too_long_for_a_socket_gets_a_private_socket_folder(place: Place) -> None:
-    place.use("long" * 30)
+def test_path_too_long_for_a_socket_gets_a_private_socket_folder(
+    place: Place, server: Client
+) -> None:
+    server.finish()
+    place.move("long" * 30)
+
     client = place.client()
     sockets = Path(client.join()["host"])
-
-    assert client.run("query('SELECT 1')") == 1
+    assert client.run(KEPT) == 7
     assert sockets != place.data
     assert sockets.stat().st_mode & 0o777 == 0o700
     assert sockets.stat().st_uid == place.data.stat().st_uid
@@ -385,9 +426,8 @@ def test_path_too_long_for_a_socket_gets_a_private_socket_folder(place: Place) -
 
 def test_socket_folder_taken_by_somebody_is_refused(place: Place) -> None:
     place.use("long" * 30)
-    client = place.client()
-    sockets = Path(client.join()["host"])
-    client.finish()
+    uid, gid = place.make_data(version="18")
+    sockets = Home(place.data.parent, uid, gid).socket_folder()
     sockets.mkdir(mode=0o755)
     try:
         with pytest.raises(ClientError, match="is not a private folder"):
@@ -405,17 +445,12 @@ def test_folder_name_that_a_shell_would_expand_is_refused(place: Place) -> None:
 
 
 @both_users
-def test_missing_locale_is_no_obstacle(place: Place) -> None:
+def test_missing_locale_and_strict_umask_are_no_obstacle(place: Place) -> None:
+    place.umask = 0o077
     client = place.joined(LANG="xx_XX.UTF-8", LC_ALL="yy_YY.UTF-8", PGPORT="1", PGDATA="/missing")
 
     assert client.run("query('SHOW server_encoding')") == "UTF8"
-
-
-@both_users
-def test_strict_umask_is_no_obstacle(place: Place) -> None:
-    place.umask = 0o077
-
-    assert str(place.data_dir) in place.joined().join()["host"]
+    assert str(place.data_dir) in client.join()["host"]
 
 
 @both_users
@@ -503,14 +538,14 @@ def test_project_below_a_private_home_keeps_its_permissions(place: Place) -> Non
     modes = {path: path.stat().st_mode for path in (place.folder, private, project)}
     del place.variables["SOVI_DATA_DIR"]
 
-    client = place.joined(PYTHONPATH=str(project))
+    client = place.joined(PYTHONPATH=python_path(project))
     assert client.run("query('SELECT 1')") == 1
     client.finish()
 
     assert {path: path.stat().st_mode for path in modes} == modes
     assert not (project / ".data").exists()
     assert len(list(place.folder.glob("shared/*/data"))) == 1
-    again = place.client(PYTHONPATH=str(project))
+    again = place.client(PYTHONPATH=python_path(project))
     assert str(place.folder / "shared") in again.join()["host"]
 
 
@@ -534,7 +569,7 @@ def test_programs_below_a_private_home_are_copied_for_the_server(place: Place) -
 
 @pytest.mark.parametrize("place", ["root"], indirect=True)
 def test_data_that_became_unreachable_is_not_taken_for_missing(place: Place) -> None:
-    place.joined().finish()
+    place.make_data(version="18")
     place.data_dir.chmod(0o700)
 
     with pytest.raises(ClientError, match="lies where its owner"):
@@ -556,9 +591,7 @@ def test_debian_15_works_too(place: Place) -> None:
 
 
 def test_data_of_another_major_version_is_refused(place: Place) -> None:
-    client = place.joined()
-    client.finish()
-    (place.data / "PG_VERSION").write_text("9\n")
+    place.make_data(version="9")
 
     with pytest.raises(ClientError, match="DatabaseConfigurationError: PostgreSQL 9, which made"):
         place.joined()
