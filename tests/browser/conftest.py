@@ -1,0 +1,143 @@
+"""A real Chromium on the server of the run; what its console and its policy say fails the test.
+
+While Playwright runs, this thread has an event loop: Django refuses its ORM there and asyncio.run
+fails. So it runs within one test only, and rows are seeded and checked with plain psycopg.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import pytest
+from django.contrib.auth.models import User
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+BROWSERS = ("/usr/bin/chromium", "chromium", "chromium-browser", "google-chrome")
+PASSWORD = "correct horse battery staple"
+
+
+@pytest.fixture(scope="session")
+def browser_path() -> str:
+    path = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if path is None:
+        reason = "No Chromium here: install Debian's package chromium."
+        if os.environ.get("CI", "").lower() == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return path
+
+
+@pytest.fixture
+def browser(browser_path: str, operator: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=browser_path, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def operator(transactional_db: None) -> str:
+    """The name of a superuser, made before the browser's loop runs."""
+    User.objects.create_superuser("operator", password=PASSWORD)
+    return "operator"
+
+
+@dataclass
+class Visit:
+    """A page logged in as an operator, and the database behind it."""
+
+    page: Page
+    rows: psycopg.Connection[Any]
+
+    def add(self, message: str = "Hello", **columns: Any) -> int:
+        given = {
+            "category": "scheduler",
+            "severity": "error",
+            "event_type": "login_failed",
+            "message": message,
+            **columns,
+        }
+        names, marks = ", ".join(given), ", ".join(["%s"] * len(given))
+        found = self.rows.execute(
+            f"INSERT INTO system_events ({names}) VALUES ({marks}) RETURNING id",
+            list(given.values()),
+        ).fetchone()
+        assert found
+        return int(found[0])
+
+    def value(self, sql: str, *params: Any) -> Any:
+        row = self.rows.execute(sql, params).fetchone()
+        return row and row[0]
+
+    def device(self, name: str = "iPhone-A") -> Any:
+        return self.value(
+            "INSERT INTO devices (id, name) VALUES (gen_random_uuid(), %s) RETURNING id", name
+        )
+
+    def account(self, username: str = "grind4829") -> Any:
+        return self.value(
+            "INSERT INTO accounts (id, platform, username)"
+            " VALUES (gen_random_uuid(), 'tiktok', %s) RETURNING id",
+            username,
+        )
+
+    def has_no_sideways_scroll(self) -> bool:
+        return bool(
+            self.page.evaluate(
+                "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+            )
+        )
+
+
+Visiting = Callable[..., Visit]
+
+
+@pytest.fixture
+def visit(server: Any, operator: str, browser: Browser) -> Iterator[Visiting]:
+    """Open a page, logged in unless told otherwise, in a viewport and colour scheme of choice.
+
+    Fails the test for whatever the console reports: errors, and violations of the policy.
+    """
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+    rows = psycopg.connect(os.environ["DATABASE_URL"], autocommit=True)
+
+    def open_page(*, width: int = 1440, scheme: Any = "light", log_in: bool = True) -> Visit:
+        context = browser.new_context(
+            base_url=server.url,
+            color_scheme=scheme,
+            viewport={"width": width, "height": 900},
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "console",
+            lambda message: (
+                complaints.append(message.text) if message.type in ("error", "warning") else None
+            ),
+        )
+        if log_in:
+            page.goto("/admin/login/")
+            page.get_by_label("Username").fill(operator)
+            page.get_by_label("Password").fill(PASSWORD)
+            page.get_by_role("button", name="Log in").click()
+        return Visit(page, rows)
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    rows.close()
+    assert complaints == []

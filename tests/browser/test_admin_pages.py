@@ -1,0 +1,110 @@
+"""Every page in a real browser: accessible, within its width, inert to hostile rows."""
+
+import json
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+HOSTILE = "<script>window.hit = 1</script><img src=x onerror='window.hit = 2'>\"'</pre></script>"
+LONG = "W" * 300
+LIST = "/admin/events/systemevent/"
+
+
+def fill(seen: Any, text: str = "Login failed: unexpected screen") -> dict[str, str]:
+    """Add events of each severity, open and resolved; return the pages about them by name."""
+    device, account = seen.device(f"iPhone {text}"), seen.account(f"user {text}")
+    context = json.dumps({text: [text, 1, None], "step": "login"})
+    event = 0
+    for severity in ("info", "warning", "error", "critical", "unheard-of"):
+        event = seen.add(
+            text,
+            severity=severity,
+            category="auth",
+            event_type=text,
+            device_id=device,
+            account_id=account,
+            context=context,
+        )
+    seen.add(
+        text,
+        device_id=device,
+        resolved=True,
+        resolved_by="llm_agent",
+        resolved_at="2026-01-31T18:30:05Z",
+    )
+    seen.rows.execute(
+        "INSERT INTO event_actions (action, actor, actor_kind, face, reason, operation, events)"
+        " VALUES ('reopen', %s, 'human', 'admin', %s, gen_random_uuid(),"
+        " int8multirange(int8range(%s, %s, '[]')))",
+        [text, text, event, event],
+    )
+    return {
+        "overview": "/admin/",
+        "list": LIST,
+        "filtered list": f"{LIST}?severity=error&severity=critical&since=24h&device=iphone",
+        "list of one type": f"{LIST}?event_type=login_failed",
+        "nothing matches": f"{LIST}?q=zzz",
+        "unreadable filter": f"{LIST}?since=yesterday",
+        "detail": f"{LIST}{event}/change/",
+        "devices": "/admin/events/device/",
+        "device": f"/admin/events/device/{device}/change/",
+        "accounts": "/admin/events/account/",
+        "account": f"/admin/events/account/{account}/change/",
+        "history": "/admin/events/eventaction/",
+        "tokens": "/admin/events/apitoken/",
+    }
+
+
+def violations(page: Any) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{rule['id']}: {node['html'][:120]} {node['failureSummary']}"
+        for rule in found
+        for node in rule["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_any_page(visit: Any, scheme: str) -> None:
+    seen = visit(scheme=scheme)
+    found = {}
+    for name, path in fill(seen).items():
+        seen.page.goto(path)
+        if problems := violations(seen.page):
+            found[name] = problems
+    assert found == {}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_the_login_page(visit: Any, scheme: str) -> None:
+    page = visit(scheme=scheme, log_in=False).page
+    page.goto("/admin/login/")
+    assert violations(page) == []
+
+
+def test_axe_finds_nothing_on_a_phone(visit: Any) -> None:
+    seen = visit(width=390)
+    pages = fill(seen)
+    for name in ("list", "detail", "device"):
+        seen.page.goto(pages[name])
+        assert violations(seen.page) == [], name
+
+
+@pytest.mark.parametrize("width", [390, 768, 1024, 1440])
+@pytest.mark.parametrize("text", ["Login failed: unexpected screen", LONG])
+def test_no_page_scrolls_sideways(visit: Any, width: int, text: str) -> None:
+    seen = visit(width=width)
+    for name, path in fill(seen, text).items():
+        seen.page.goto(path)
+        assert seen.has_no_sideways_scroll(), name
+
+
+def test_hostile_text_is_inert_on_every_page(visit: Any) -> None:
+    seen = visit()
+    pages = fill(seen, HOSTILE)
+    pages["hostile filters"] = f"{LIST}?category={HOSTILE}&device={HOSTILE}&since={HOSTILE}"
+    for name, path in pages.items():
+        seen.page.goto(path)
+        assert seen.page.evaluate("window.hit") is None, name
+        assert seen.page.locator("img[src=x]").count() == 0, name
