@@ -1,0 +1,169 @@
+"""`migrate` on a database where SOVI's tables stand already, in use by SOVI's other programs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+from adopted import (
+    DDL,
+    EVENTS,
+    INDEXES_OF_SOVI,
+    RAW_INSERT,
+    ROWS,
+    SUM_OF_ROWS,
+    TABLES_OF_SOVI,
+    Database,
+    Writers,
+)
+from streaming import eventually, run_server
+
+from events.indexes import INDEXES
+
+MANY = 1_000_000
+FEW = 1_000
+
+
+@pytest.fixture
+def empty(scratch_database: str) -> Iterator[Database]:
+    with psycopg.connect(scratch_database, autocommit=True) as session:
+        yield Database(scratch_database, session)
+
+
+@pytest.fixture
+def sovi(empty: Database, request: pytest.FixtureRequest) -> Database:
+    """SOVI's own database, as it stood before."""
+    empty.session.execute(TABLES_OF_SOVI)
+    for block in DDL:
+        empty.session.execute(block)
+    empty.session.execute(INDEXES_OF_SOVI)
+    empty.session.execute(ROWS.replace("COUNT", str(getattr(request, "param", FEW))))
+    return empty
+
+
+@pytest.mark.parametrize("sovi", [MANY], indirect=True)
+def test_a_table_in_use_is_adopted_while_others_write_it(sovi: Database) -> None:
+    shape, indexes, [before] = sovi.shape(), sovi.indexes(), sovi.rows(SUM_OF_ROWS, [MANY])
+    assert before[0] == MANY
+    writers = Writers(sovi.url)
+    with psycopg.connect(sovi.url) as slow, writers.writing():
+        # A build that isn't concurrent would wait for this one, and all others for the build.
+        slow.execute(RAW_INSERT)
+        with sovi.migrating() as migrate:
+            eventually(sovi.build_waits)
+            writers.all_go_on()
+            assert sovi.build_waits()
+            slow.commit()
+            output, _ = migrate.communicate(timeout=120)
+            assert migrate.returncode == 0, output
+        writers.all_go_on()
+    assert sovi.rows(SUM_OF_ROWS, [MANY]) == [before]
+    assert sovi.rows("SELECT count(*) FROM system_events") == [(MANY + 1 + writers.rows.total(),)]
+    assert sovi.shape() == shape
+    assert sovi.is_migrated()
+    assert {name: sovi.indexes()[name] for name in indexes} == indexes
+    assert sovi.indexes().keys() == indexes.keys() | INDEXES.keys()
+
+
+def test_an_adopted_table_is_written_as_before_and_seen_in_the_admin_and_over_rest(
+    sovi: Database, tmp_path: Path
+) -> None:
+    sovi.manage("migrate")
+    sovi.session.execute(RAW_INSERT)
+    account = {"DJANGO_SUPERUSER_PASSWORD": "adopted-1234", "DJANGO_SUPERUSER_EMAIL": "a@b.example"}
+    sovi.manage("createsuperuser", "--noinput", "--username", "ada", **account)
+    token = sovi.manage("create_api_token", "ada").strip()
+    with (
+        run_server(tmp_path / "server.log", DATABASE_URL=sovi.url) as (url, _),
+        httpx.Client(base_url=url, follow_redirects=True) as browser,
+    ):
+        rest = {"Authorization": f"Token {token}"}
+        newest, *older = browser.get("/api/events", params={"limit": 500}, headers=rest).json()[
+            "results"
+        ]
+        assert (newest["message"], newest["context"], newest["resolved"]) == ("Raw", {}, False)
+        assert len(older) == 499
+        assert {it["category"] for it in older} == {
+            *("scheduler", "device", "account", "auth", "billing")
+        }
+        of_nulls = [it for it in older if int(it["message"].removeprefix("Row ")) % 3 == 0]
+        assert {(str(it["context"]), it["resolved"]) for it in of_nulls} == {("{}", False)}
+        unresolved = browser.get("/api/events/unresolved?category=billing", headers=rest)
+        assert unresolved.status_code == 200
+        assert len(unresolved.json()["results"]) == 50
+
+        login = browser.get("/admin/")
+        form = {
+            "username": "ada",
+            "password": account["DJANGO_SUPERUSER_PASSWORD"],
+            "csrfmiddlewaretoken": browser.cookies["csrftoken"],
+        }
+        browser.post(login.url, data=form)
+        pages = {
+            "/admin/events/systemevent/": "Raw",
+            "/admin/events/systemevent/?category=billing&resolved=false": "billing",
+            "/admin/events/systemevent/?account=grind3": "instagram/grind3",
+            "/admin/events/systemevent/12/change/": "iPhone-4",
+            "/admin/events/device/?q=iPhone-4": "iPhone-4",
+            "/admin/events/account/?q=tiktok": "grind2",
+            "/admin/events/account/?q=grind3": "instagram",
+        }
+        for address, text in pages.items():
+            page = browser.get(address)
+            assert page.status_code == 200, address
+            assert str(page.url).endswith(address), page.url
+            assert text in page.text, address
+
+
+def test_an_index_whose_build_was_cut_is_built_again_by_the_next_migrate(sovi: Database) -> None:
+    [before] = sovi.rows(SUM_OF_ROWS, [FEW])
+    with psycopg.connect(sovi.url) as slow:
+        slow.execute(RAW_INSERT)
+        with sovi.migrating() as migrate:
+            eventually(sovi.build_waits)
+            sovi.rows("SELECT pg_terminate_backend(%s)", [sovi.build_waits()])
+            assert migrate.wait(timeout=30) != 0
+    [(broken, (file, _))] = [it for it in sovi.indexes().items() if not it[1][1]]
+    assert broken in INDEXES
+
+    sovi.manage("migrate")
+    assert sovi.is_migrated()
+    assert sovi.indexes()[broken][0] != file
+    assert sovi.rows(SUM_OF_ROWS, [FEW]) == [before]
+
+
+def test_a_second_migrate_changes_nothing_and_no_migration_is_wanting(sovi: Database) -> None:
+    sovi.manage("migrate")
+    tables = [
+        name for (name,) in sovi.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    ]
+    before = sovi.shape(*tables), sovi.indexes(), sovi.rows(SUM_OF_ROWS, [FEW])
+    assert "No migrations to apply" in sovi.manage("migrate")
+    assert (sovi.shape(*tables), sovi.indexes(), sovi.rows(SUM_OF_ROWS, [FEW])) == before
+    assert "No changes detected" in sovi.manage("makemigrations", "--check")
+
+
+def test_reversing_drops_what_migrate_made_and_leaves_sovis_tables(sovi: Database) -> None:
+    before = sovi.shape(), sovi.indexes(), sovi.rows(SUM_OF_ROWS, [FEW])
+    sovi.manage("migrate")
+    sovi.manage("migrate", "events", "zero")
+    assert (sovi.shape(), sovi.indexes(), sovi.rows(SUM_OF_ROWS, [FEW])) == before
+    ours = "SELECT to_regclass('event_actions'), to_regclass('events_api_token')"
+    assert sovi.rows(ours) == [(None, None)]
+    sovi.manage("migrate")
+    assert sovi.is_migrated()
+    assert sovi.rows(SUM_OF_ROWS, [FEW]) == before[2]
+
+
+def test_an_empty_database_gets_the_specifications_table(empty: Database) -> None:
+    empty.manage("migrate")
+    assert empty.is_migrated()
+    made = empty.shape(EVENTS)
+    assert empty.rows("SELECT count(*) FROM devices, accounts, system_events") == [(0,)]
+    # The specification's DDL, run where its own names are free, makes the same.
+    empty.session.execute("ALTER TABLE system_events RENAME TO system_events_made")
+    empty.session.execute("ALTER SEQUENCE system_events_id_seq RENAME TO system_events_made_seq")
+    for block in DDL:
+        empty.session.execute(block)
+    assert empty.shape(EVENTS) == made
