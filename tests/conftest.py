@@ -1,18 +1,21 @@
 """One database a run, on the server `sovi.database` names, and one web server beside it."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import psycopg
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 from psycopg import sql
 
 from sovi import database
@@ -20,6 +23,16 @@ from sovi.events import client
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
+BROWSERS = ("/usr/bin/chromium", "chromium", "chromium-browser", "google-chrome")
+BROWSER_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @pytest.fixture(scope="session")
@@ -118,3 +131,23 @@ def server(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> I
     running = start_server(tmp_path_factory.mktemp("server") / "server.log")
     yield running
     stop_server(running)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    path = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if path is None:
+        reason = "No Chromium here: install Debian's package chromium."
+        if os.environ.get("CI", "").lower() == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=BROWSER_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def launch_browser() -> Callable[[], AbstractContextManager[Browser]]:
+    """Run Chromium for the length of a block; without one here the test is skipped, but for CI."""
+    return chromium

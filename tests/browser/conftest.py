@@ -5,7 +5,6 @@ fails. So it runs within one test only, and rows are seeded and checked with pla
 """
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,38 +12,15 @@ from typing import Any
 import psycopg
 import pytest
 from django.contrib.auth.models import User
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-BROWSERS = ("/usr/bin/chromium", "chromium", "chromium-browser", "google-chrome")
 PASSWORD = "correct horse battery staple"
 
 
-@pytest.fixture(scope="session")
-def browser_path() -> str:
-    path = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    if path is None:
-        reason = "No Chromium here: install Debian's package chromium."
-        if os.environ.get("CI", "").lower() == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return path
-
-
 @pytest.fixture
-def browser(browser_path: str, operator: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=browser_path, args=ARGUMENTS)
+def browser(launch_browser: Any, operator: str) -> Iterator[Browser]:
+    with launch_browser() as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture
