@@ -61,8 +61,9 @@ WITH changed AS (
     WHERE id = ANY(%(ids)s::bigint[]) AND {condition}
     RETURNING id
 ), recorded AS (
-    INSERT INTO event_actions (action, actor, actor_kind, face, reason, operation, events)
-    SELECT %(action)s, %(actor)s, %(actor_kind)s, %(face)s, %(reason)s, %(operation)s,
+    INSERT INTO event_actions
+        (timestamp, action, actor, actor_kind, face, reason, operation, events)
+    SELECT now(), %(action)s, %(actor)s, %(actor_kind)s, %(face)s, %(reason)s, %(operation)s,
            range_agg(int8range(id, id, '[]'))
     FROM changed
     HAVING count(*) > 0
