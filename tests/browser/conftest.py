@@ -11,23 +11,30 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
+from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page
-
-PASSWORD = "correct horse battery staple"
 
 
 @pytest.fixture
-def browser(launch_browser: Any, operator: str) -> Iterator[Browser]:
+def password() -> str:
+    """The operator's password."""
+    return "correct horse battery staple"
+
+
+@pytest.fixture
+def browser(launch_browser: Any, operator: Client) -> Iterator[Browser]:
     with launch_browser() as chromium:
         yield chromium
 
 
 @pytest.fixture
-def operator(transactional_db: None) -> str:
-    """The name of a superuser, made before the browser's loop runs."""
-    User.objects.create_superuser("operator", password=PASSWORD)
-    return "operator"
+def operator(transactional_db: None, password: str) -> Client:
+    """A superuser's session, made before the browser's loop runs."""
+    client = Client()
+    client.force_login(User.objects.create_superuser("operator", password=password))
+    return client
 
 
 @dataclass
@@ -81,7 +88,7 @@ Visiting = Callable[..., Visit]
 
 
 @pytest.fixture
-def visit(server: Any, operator: str, browser: Browser) -> Iterator[Visiting]:
+def visit(server: Any, operator: Client, browser: Browser) -> Iterator[Visiting]:
     """Open a page, logged in unless told otherwise, in a viewport and colour scheme of choice.
 
     Fails the test for whatever the console reports: errors, and violations of the policy.
@@ -106,10 +113,10 @@ def visit(server: Any, operator: str, browser: Browser) -> Iterator[Visiting]:
             ),
         )
         if log_in:
-            page.goto("/admin/login/")
-            page.get_by_label("Username").fill(operator)
-            page.get_by_label("Password").fill(PASSWORD)
-            page.get_by_role("button", name="Log in").click()
+            session = operator.cookies[settings.SESSION_COOKIE_NAME].value
+            context.add_cookies(
+                [{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": server.url}]
+            )
         return Visit(page, rows)
 
     yield open_page

@@ -9,8 +9,12 @@ from playwright.sync_api import expect
 LIST = "/admin/events/systemevent/"
 
 
-def test_an_operator_logs_in_and_reaches_the_events(visit: Any) -> None:
-    page = visit().page
+def test_an_operator_logs_in_and_reaches_the_events(visit: Any, password: str) -> None:
+    page = visit(log_in=False).page
+    page.goto("/admin/")
+    page.get_by_label("Username").fill("operator")
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in").click()
     expect(page).to_have_title("Overview | SOVI Events")
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Events").click()
     expect(page.get_by_role("heading", name="System events")).to_be_visible()
