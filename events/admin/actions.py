@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from events.actor import Actor
+from events.bounded import bounded_count
 from events.models.event import SystemEventQuerySet
 
-from .paginator import bounded_count
 from .read_only import ReadOnlyAdmin
 
 NEWEST_ID = "newest_id"

@@ -11,10 +11,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from events import columns
 from events.models import EventAction, SystemEvent
 from sovi.events import catalog
 
-from . import columns, context
+from . import context
 from .actions import REASON_LENGTH, ActingAdmin, actor_of, reason_of
 
 HISTORY_ROWS = 100

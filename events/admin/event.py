@@ -6,10 +6,10 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from events import columns
 from events.models import SystemEvent
 from events.models.event import SystemEventQuerySet
 
-from . import columns
 from .actions import read_id
 from .changelist import BoundedChangeList
 from .detail import EventDetail

@@ -7,9 +7,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from events import columns
 from events.models import EventAction
 
-from . import columns
 from .read_only import ReadOnlyAdmin
 
 

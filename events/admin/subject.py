@@ -14,10 +14,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from events import columns
+from events.bounded import bounded_count
 from events.models import SystemEvent
 
-from . import columns
-from .paginator import bounded_count
 from .read_only import ReadOnlyAdmin
 
 LATEST_ROWS = 20

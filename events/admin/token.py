@@ -13,9 +13,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from events import columns
 from events.models import ApiToken
 
-from . import columns
 from .read_only import ReadOnlyAdmin
 
 

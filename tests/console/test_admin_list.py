@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from events.admin import columns, paginator
+from events import bounded, columns
 from events.models import SystemEvent
 
 pytestmark = pytest.mark.django_db
@@ -104,8 +104,8 @@ def test_times_are_told_in_the_largest_unit_that_fits() -> None:
 
 
 def test_a_full_count_is_never_shown(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paginator, "COUNT_BOUND", 100)
-    monkeypatch.setattr(paginator.bounded_count, "__defaults__", (100,))
+    monkeypatch.setattr(bounded, "COUNT_BOUND", 100)
+    monkeypatch.setattr(bounded.bounded_count, "__defaults__", (100,))
     events = add_many(130)
     page = text_of(admin_client.get(LIST))
     assert "100+ rows" in page
@@ -120,8 +120,8 @@ def test_a_full_count_is_never_shown(admin_client: Client, monkeypatch: pytest.M
 
 
 def test_numbers_have_separators_and_ids_have_none(admin_client: Client) -> None:
-    assert str(paginator.BoundedCount(10_000, exact=False)) == "10,000+"
-    assert str(paginator.BoundedCount(1_234, exact=True)) == "1,234"
+    assert str(bounded.BoundedCount(10_000, exact=False)) == "10,000+"
+    assert str(bounded.BoundedCount(1_234, exact=True)) == "1,234"
     event = add(pk=1_234_567)
     page = text_of(admin_client.get(LIST)) + text_of(admin_client.get(f"{LIST}1234567/change/"))
     assert "1,234,567" not in page
