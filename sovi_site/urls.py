@@ -8,6 +8,7 @@ from .health import healthz, readyz
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/", include("events.console.urls")),
     path("admin/", admin.site.urls),
     path("api/logs/stream", stream, name="stream"),
     path("api/", include("events.api.urls")),

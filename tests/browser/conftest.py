@@ -14,7 +14,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 
 @pytest.fixture
@@ -91,13 +91,20 @@ Visiting = Callable[..., Visit]
 def visit(server: Any, operator: Client, browser: Browser) -> Iterator[Visiting]:
     """Open a page, logged in unless told otherwise, in a viewport and colour scheme of choice.
 
-    Fails the test for whatever the console reports: errors, and violations of the policy.
+    Fails the test for whatever the console reports, errors and violations of the policy, but for
+    those that hold the text a test provokes.
     """
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
     rows = psycopg.connect(os.environ["DATABASE_URL"], autocommit=True)
 
-    def open_page(*, width: int = 1440, scheme: Any = "light", log_in: bool = True) -> Visit:
+    def open_page(
+        *,
+        width: int = 1440,
+        scheme: Any = "light",
+        log_in: bool = True,
+        tolerate: str | None = None,
+    ) -> Visit:
         context = browser.new_context(
             base_url=server.url,
             color_scheme=scheme,
@@ -106,12 +113,13 @@ def visit(server: Any, operator: Client, browser: Browser) -> Iterator[Visiting]
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "console",
-            lambda message: (
-                complaints.append(message.text) if message.type in ("error", "warning") else None
-            ),
-        )
+
+        def listen(message: ConsoleMessage) -> None:
+            tolerated = tolerate is not None and tolerate in message.text
+            if message.type in ("error", "warning") and not tolerated:
+                complaints.append(message.text)
+
+        page.on("console", listen)
         if log_in:
             session = operator.cookies[settings.SESSION_COOKIE_NAME].value
             context.add_cookies(

@@ -41,6 +41,7 @@ def fill(seen: Any, text: str = "Login failed: unexpected screen") -> dict[str, 
     )
     return {
         "overview": "/admin/",
+        "overview of a quarter": "/admin/?span=15m",
         "list": LIST,
         "filtered list": f"{LIST}?severity=error&severity=critical&since=24h&device=iphone",
         "list of one type": f"{LIST}?event_type=login_failed",

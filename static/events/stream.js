@@ -1,0 +1,86 @@
+// One connection to the event stream, whatever happens to it: states in words, given back while the
+// tab is hidden, resumed by its token, opened again after the server refused it.
+
+const HIDDEN_MS = 10_000;
+const FIRST_RETRY_MS = 2_000;
+const LAST_RETRY_MS = 60_000;
+
+export class EventStream extends EventTarget {
+  #source = null;
+  #timer = 0;
+  #retryMs = FIRST_RETRY_MS;
+  #address;
+  #token;
+  state = "connecting";
+
+  // Dispatches "event" (detail: the JSON text), "state", and "reset" when events may be missing.
+  constructor(address, token = "") {
+    super();
+    this.#address = new URL(address, location.href);
+    this.#token = token;
+    document.addEventListener("visibilitychange", () => this.#visibilityChanged());
+    addEventListener("pagehide", () => this.#close());
+    addEventListener("pageshow", (event) => { if (event.persisted) this.open(); });
+  }
+
+  open() {
+    clearTimeout(this.#timer);
+    this.#close();
+    // A new EventSource sends no Last-Event-ID of its own.
+    if (this.#token) this.#address.searchParams.set("last_event_id", this.#token);
+    const source = new EventSource(this.#address);
+    this.#source = source;
+    source.onopen = () => { this.#retryMs = FIRST_RETRY_MS; this.#become("live"); };
+    source.onmessage = (message) => {
+      this.#token = message.lastEventId;
+      this.dispatchEvent(new CustomEvent("event", { detail: message.data }));
+    };
+    source.addEventListener("reset", (message) => {
+      this.#token = message.lastEventId;
+      this.dispatchEvent(new Event("reset"));
+    });
+    source.onerror = () => {
+      if (source.readyState === EventSource.CONNECTING) this.#become("reconnecting");
+      else this.#refused();
+    };
+  }
+
+  // The server answered with an error (429 or 503, say): the browser gives up, we come back.
+  #refused() {
+    this.#become("disconnected");
+    this.#timer = setTimeout(() => this.open(), this.#retryMs);
+    this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
+  }
+
+  #visibilityChanged() {
+    clearTimeout(this.#timer);
+    if (document.hidden) {
+      // A browser opens few connections to one server: a tab nobody sees must not hold one.
+      this.#timer = setTimeout(() => { this.#close(); this.#become("paused"); }, HIDDEN_MS);
+    } else if (!this.#source || this.#source.readyState === EventSource.CLOSED) {
+      this.#become("connecting");
+      this.open();
+    }
+  }
+
+  #close() {
+    this.#source?.close();
+    this.#source = null;
+  }
+
+  #become(state) {
+    if (state === this.state) return;
+    this.state = state;
+    this.dispatchEvent(new Event("state"));
+  }
+}
+
+// Keep an element's text at the stream's state, in the words its data attributes hold.
+export function showState(stream, element) {
+  const show = () => {
+    element.dataset.state = stream.state;
+    element.textContent = element.dataset[stream.state];
+  };
+  stream.addEventListener("state", show);
+  show();
+}

@@ -1,0 +1,166 @@
+"""The dashboard's figures: what they count, how far, and what they cost."""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from admin_rows import add, text_of
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from events.actor import Actor
+from events.console import figures, histogram
+from events.console.spans import SPANS
+from events.models import Account, Device, SystemEvent
+
+pytestmark = pytest.mark.django_db
+
+ADA = Actor("ada", "human", "admin")
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> Iterator[None]:
+    cache.clear()
+    yield
+    cache.clear()
+
+
+def ago(**duration: float) -> datetime:
+    return timezone.now() - timedelta(**duration)
+
+
+def of(severity: str) -> figures.Unresolved:
+    return next(entry for entry in figures.unresolved() if entry.severity == severity)
+
+
+def test_unresolved_events_are_counted_by_severity_the_gravest_first() -> None:
+    add(severity="critical")
+    add(severity="error")
+    add(severity="error", resolved=None)
+    add(severity="error", resolved=True)
+    found = [(entry.severity, str(entry.count)) for entry in figures.unresolved()]
+    assert found == [("critical", "1"), ("error", "2"), ("warning", "0"), ("info", "0")]
+
+
+def test_the_count_stops_at_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "COUNT_BOUND", 3)
+    for _ in range(5):
+        add(severity="error")
+    entry = of("error")
+    assert (str(entry.count), entry.since_hour) == ("3+", None)
+
+
+def test_a_change_is_what_came_less_what_was_resolved() -> None:
+    add(severity="error", timestamp=ago(days=2))
+    for hours in (2, 3, 4):
+        add(severity="error", timestamp=ago(hours=hours))
+    add(severity="error")
+    old = [event.pk for event in SystemEvent.objects.order_by("pk")[:3]]
+    SystemEvent.objects.filter(pk__in=old).resolve(by=ADA)
+    # An hour ago 4 were unresolved, a day ago 1; now 2 are.
+    assert (of("error").since_hour, of("error").since_day) == (-2, 1)
+
+
+def test_what_came_and_went_within_the_hour_is_no_change() -> None:
+    add(severity="error")
+    SystemEvent.objects.all().resolve(by=ADA)
+    assert (of("error").since_hour, of("error").since_day) == (0, 0)
+
+
+def test_a_change_is_unknown_where_more_was_done_than_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(figures, "ACTIONS_BOUND", 2)
+    for _ in range(3):
+        SystemEvent.objects.filter(pk=add(severity="error").pk).resolve(by=ADA)
+    assert (of("error").since_hour, of("error").since_day) == (None, None)
+
+
+def test_tops_count_unresolved_failures_only() -> None:
+    device = Device.objects.create(name="iPhone-A")
+    account = Account.objects.create(platform="tiktok", username="grind4829")
+    for severity in ("critical", "error", "warning", "info"):
+        add(severity=severity, event_type="login_failed", device=device, account=account)
+    add(severity="error", event_type="login_failed", resolved=True, device=device)
+    add(severity="error", event_type="install_failed")
+    found = [(top.label, top.count) for top in figures.top_event_types()]
+    assert found == [("login_failed", 2), ("install_failed", 1)]
+    assert [(top.label, top.count) for top in figures.top_devices()] == [("iPhone-A", 2)]
+    assert [(top.label, top.count) for top in figures.top_accounts()] == [("tiktok/grind4829", 2)]
+
+
+@pytest.mark.parametrize("span", SPANS.values(), ids=SPANS)
+def test_the_histogram_counts_each_event_in_its_interval(span: Any) -> None:
+    now = timezone.now()
+    starts = span.starts(now)
+    assert starts[-1] <= now < starts[-1] + span.interval
+    add(severity="error", timestamp=starts[0])
+    add(severity="unheard-of", timestamp=starts[1])
+    add(severity="info", timestamp=starts[1] - timedelta(microseconds=1))
+    add(severity="info", timestamp=starts[0] - timedelta(microseconds=1))
+    intervals = histogram.histogram(span, now)
+    counts = [dict(interval.counts or {}) for interval in intervals]
+    assert counts == [{"error": 1, "info": 1}, {"other": 1}, *[{}] * (span.intervals - 2)]
+
+
+def test_intervals_beyond_the_budget_are_counted_by_the_next_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, span = timezone.now(), SPANS["30d"]
+    add(timestamp=span.starts(now)[0])
+    monkeypatch.setattr(histogram, "BUDGET_SECONDS", 0.0)
+    assert histogram.histogram(span, now)[0].counts is None
+    monkeypatch.setattr(histogram, "BUDGET_SECONDS", 10.0)
+    assert histogram.histogram(span, now)[0].counts == {"info": 1}
+    with CaptureQueriesContext(connection) as captured:
+        histogram.histogram(span, now)
+    assert len(captured) == 1  # the last interval alone is counted again
+
+
+def test_the_page_costs_as_many_queries_for_60_rows_as_for_3(admin_client: Client) -> None:
+    def queries() -> int:
+        cache.clear()
+        with CaptureQueriesContext(connection) as captured:
+            text_of(admin_client.get("/admin/"))
+        return len(captured)
+
+    device = Device.objects.create(name="iPhone-A")
+    for _ in range(3):
+        add(severity="error", device=device)
+    before = queries()
+    for number in range(57):
+        add(f"Message {number}", severity="error", device=device)
+    assert queries() == before
+
+
+def test_who_may_not_view_events_gets_no_figures(client: Client) -> None:
+    client.force_login(User.objects.create_user("clerk", is_staff=True))
+    page = text_of(client.get("/admin/"))
+    assert "You may not view events" in page
+    assert "unresolved" not in page
+
+
+def test_who_is_not_of_the_staff_is_asked_to_log_in(client: Client) -> None:
+    response = client.get("/admin/")
+    assert response.status_code == 302
+    assert response["Location"].startswith("/admin/login/")
+
+
+def test_an_unknown_span_shows_a_day(admin_client: Client) -> None:
+    page = text_of(admin_client.get("/admin/?span=century"))
+    assert re.search(r'href="\?span=24h" aria-current="true"', page)
+
+
+def test_a_database_that_takes_too_long_is_said_so(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = "SELECT severity, 1, 1, 1 FROM unnest(%(severities)s::text[]) AS severity, pg_sleep(10)"
+    monkeypatch.setattr("events.console.statements.UNRESOLVED", slow)
+    monkeypatch.setattr("events.console.dashboard.TIMEOUT_MILLISECONDS", 50)
+    assert "Counting took too long" in text_of(admin_client.get("/admin/"))
