@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 import psycopg
 
 from sovi.events.position import Position
+from sovi.events.statements import LAST_ID
 
 from . import statements
 from .connections import Readers
@@ -63,7 +64,7 @@ async def read_last_id(readers: Readers) -> int:
     """Return the last id that the database has given out."""
 
     async def last_id(connection: psycopg.AsyncConnection[Any]) -> int:
-        cursor = await connection.execute(statements.LAST_ID)
+        cursor = await connection.execute(LAST_ID)
         return int((await cursor.fetchall())[0][0])
 
     return await _with_connection(readers, last_id)

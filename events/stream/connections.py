@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 
 from sovi import database
+from sovi.events.loaders import TOLERANT
 
 # A server that vanished without a word is noticed within half a minute.
 _DEFAULTS: dict[str, Any] = {
@@ -27,7 +28,9 @@ async def connect(application_name: str) -> psycopg.AsyncConnection[Any]:
     # In a thread: the embedded server may have to be started first.
     params = await asyncio.to_thread(database.parameters)
     return await psycopg.AsyncConnection.connect(
-        **{**_DEFAULTS, **params, "application_name": application_name}, autocommit=True
+        **{**_DEFAULTS, **params, "application_name": application_name},
+        autocommit=True,
+        context=TOLERANT,
     )
 
 

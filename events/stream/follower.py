@@ -5,16 +5,14 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Collection
-from itertools import chain
 from typing import Any
 
 import psycopg
 
 from sovi.events.position import MAX_GAPS, Position
 from sovi.events.settled import Tracker
-from sovi.events.statements import GAPS_BELOW, NEWEST_ID
+from sovi.events.statements import GAPS_BELOW, HOLDERS, LAST_ID, NEWEST_ID, READ_NEW
 
-from . import statements
 from .connections import connect
 from .recent import Batch, Block, Recent, block
 from .rows import read
@@ -102,7 +100,7 @@ class Follower:
     ) -> None:
         """Begin where there is no position, or it is void: the sequence is behind it."""
         if self._tracker is not None:
-            last: int = (await _rows(connection, statements.LAST_ID))[0][0]
+            last: int = (await _rows(connection, LAST_ID))[0][0]
             if last >= self._tracker.high:
                 if reconnected:
                     self._tracker.reconnected()
@@ -197,16 +195,10 @@ async def _read_new(
     connection: psycopg.AsyncConnection[Any], tracker: Tracker
 ) -> tuple[list[Block], bool]:
     """Return the events to deliver, and whether there are more to read at once."""
-    holders = {holder for (holder,) in await _rows(connection, statements.HOLDERS)}
-    data = await read(connection, statements.FOLLOW, tracker.read_params(PAGE_ROWS))
+    holders = [holder for (holder,) in await _rows(connection, HOLDERS)]
+    data = await read(connection, READ_NEW, tracker.read_params(PAGE_ROWS))
     late = sum(event_id <= tracker.high for event_id in data)
-    if late >= PAGE_ROWS:
-        # The gaps were not read to their end, so none may close by this poll.
-        holders |= {
-            "the rest of the page",
-            *chain.from_iterable(g.holders or () for g in tracker.gaps),
-        }
-    delivered = tracker.observe(holders, data)
+    delivered = tracker.observe(holders, data, limit=PAGE_ROWS)
     blocks = [block(event_id, position, data[event_id]) for event_id, position in delivered]
     return blocks, bool(blocks) and max(late, len(data) - late) >= PAGE_ROWS
 

@@ -128,7 +128,7 @@ class Tracker:
         return Position(self.high, tuple((gap.first, gap.last) for gap in self.gaps))
 
     def read_params(self, limit: int) -> dict[str, Any]:
-        """Parameters of `statements.READ_NEW`: what is above the high id, and in the gaps."""
+        """Parameters of `statements.READ_NEW`: `limit` rows above the high id, as many in gaps."""
         return {
             "high": self.high,
             "firsts": [gap.first for gap in self.gaps],
@@ -141,19 +141,25 @@ class Tracker:
         for gap in self.gaps:
             gap.holders = None
 
-    def observe(self, holders: Iterable[str], ids: Iterable[int]) -> list[tuple[int, Position]]:
+    def observe(
+        self, holders: Iterable[str], ids: Iterable[int], *, limit: int
+    ) -> list[tuple[int, Position]]:
         """Take in a poll; return the ids to deliver, in order, each with the position after it.
 
-        `holders` were captured before the rows with `ids` were read. Ids beyond the one that would
-        open a gap too many are left for a later poll.
+        `holders` were captured before the rows with `ids` were read, at most `limit` of them above
+        the high id and as many in gaps. Ids beyond the one that would open a gap too many are left
+        for a later poll.
         """
         held = frozenset(holders)
         delivered: list[tuple[int, Position]] = []
         ascending = sorted(ids)
+        # With more than a page of late rows the gaps were not read to their end: none may close.
+        gaps_read = sum(event_id <= self.high for event_id in ascending) < limit
         for event_id in ascending:
             if event_id <= self.high and self._fill(event_id):
                 delivered.append((event_id, self.position))
-        self.gaps = [gap for gap in self.gaps if not self._is_over(gap, held)]
+        if gaps_read:
+            self.gaps = [gap for gap in self.gaps if not self._is_over(gap, held)]
         for event_id in ascending:
             if event_id <= self.high:
                 continue

@@ -124,12 +124,16 @@ def select_events(
 
 # -- Settled reading (see `settled`) --------------------------------------------------------------
 
+# The last id given out, whether or not its row is (still) there; without a sequence, any may be.
+LAST_ID = """
+SELECT CASE WHEN sequence.name IS NULL THEN 9223372036854775807
+            ELSE coalesce(pg_sequence_last_value(sequence.name::regclass), 0) END
+FROM (SELECT pg_get_serial_sequence('system_events', 'id') AS name) AS sequence
+"""
+
 # An id given by hand above the sequence does not count: the sequence will still pass below it.
-NEWEST_ID = """
-SELECT CASE WHEN sequence.name IS NULL THEN newest.id
-            ELSE least(newest.id, coalesce(pg_sequence_last_value(sequence.name::regclass), 0)) END
-FROM (SELECT coalesce(max(id), 0) AS id FROM system_events) AS newest,
-     (SELECT pg_get_serial_sequence('system_events', 'id') AS name) AS sequence
+NEWEST_ID = f"""
+SELECT least((SELECT coalesce(max(id), 0) FROM system_events), ({LAST_ID}))
 """
 
 # INSERT and COPY lock the table before they draw an id, and let go once their rows are visible.
@@ -145,7 +149,9 @@ WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND granted
                    UNION SELECT relid FROM pg_partition_tree('system_events'))
 """
 
-# What a follower has not read: rows above its high id, and in the gaps it left open below.
+# What a follower has not read: rows above its high id, and in the gaps it left open below. Each
+# half is bounded: a batch of a million rows that was open while others committed is one gap, and
+# must not arrive in one piece.
 READ_NEW = f"""
 (SELECT {", ".join(COLUMNS)} FROM system_events
  WHERE id > %(high)s AND id <= ({NEWEST_ID})
@@ -153,7 +159,8 @@ READ_NEW = f"""
 UNION ALL
 (SELECT {", ".join(f"late.{column}" for column in COLUMNS)}
  FROM unnest(%(firsts)s::bigint[], %(lasts)s::bigint[]) AS gap (first, last)
- JOIN system_events AS late ON late.id BETWEEN gap.first AND gap.last)
+ JOIN system_events AS late ON late.id BETWEEN gap.first AND gap.last
+ ORDER BY late.id LIMIT %(limit)s)
 """
 
 # Where a follower starts: ids below its high id that were not visible then, and may yet be.

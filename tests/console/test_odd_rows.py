@@ -1,8 +1,11 @@
 """Rows that other programs may write and Python has no value for are shown, and hide no others."""
 
+import asyncio
+
 import psycopg
 import pytest
 from django.test import Client
+from streaming import a_hub, collecting, until
 
 from events.models import SystemEvent
 from sovi import database, events
@@ -50,6 +53,16 @@ def test_rest_and_the_library_show_them_alike(odd_ids: list[int], admin_client: 
     assert by_case[("timestamp", "'4713-01-01 00:00:00+00 BC'")]["timestamp"].startswith("0001-")
     assert by_case[("context", BEYOND_FLOAT)]["context"] == {"n": "inf"}
     assert by_case[("context", "'[1, 2]'")]["context"] == [1, 2]
+
+
+def test_the_stream_sends_what_rest_answers(odd_ids: list[int], admin_client: Client) -> None:
+    async def scenario() -> list[object]:
+        async with a_hub() as hub, collecting(hub, token="0") as one:
+            await until(lambda: len(one.ids) == len(odd_ids))
+            return [message.json for message in one.events]
+
+    shown = admin_client.get("/api/events?limit=100").json()["results"]
+    assert asyncio.run(scenario()) == list(reversed(shown))
 
 
 def test_the_admin_lists_them_and_shows_each(odd_ids: list[int], admin_client: Client) -> None:

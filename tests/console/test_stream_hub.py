@@ -186,25 +186,6 @@ def test_a_database_that_went_back_resets_the_clients() -> None:
         asyncio.run(scenario(connection))
 
 
-def test_values_that_python_cannot_read_are_told_as_text() -> None:
-    async def scenario(connection: Any) -> None:
-        async with a_hub() as hub, collecting(hub) as one:
-            odd = insert(connection, context=f'{{"n": {"9" * 5000}}}')
-            deep = insert(connection, context='{"a":' * 3000 + "1" + "}" * 3000)
-            connection.execute("UPDATE system_events SET timestamp = 'infinity'")
-            plain = insert(connection)
-            connection.commit()
-            await until(lambda: one.ids == [odd, deep, plain])
-            first, second, third = (message.json for message in one.events)
-            assert first["timestamp"] == second["timestamp"] == "infinity"
-            assert "9" * 5000 in first["context"]["unreadable"]
-            assert list(second["context"]) == ["unreadable"]
-            assert third["context"] == {}
-
-    with writer() as connection:
-        asyncio.run(scenario(connection))
-
-
 def test_the_hub_holds_one_connection_and_rests_with_the_last_client() -> None:
     async def scenario() -> None:
         async with a_hub() as hub:

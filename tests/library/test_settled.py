@@ -31,8 +31,8 @@ class Table:
         params = tracker.read_params(limit)
         gaps = zip(params["firsts"], params["lasts"], strict=True)
         late = {i for first, last in gaps for i in range(first, last + 1)} & self.visible
-        above = sorted(i for i in self.visible if i > params["high"])[:limit]
-        return [*above, *late]
+        above = {i for i in self.visible if i > params["high"]}
+        return sorted(above)[:limit] + sorted(late)[:limit]
 
 
 NAMES = st.sampled_from("abcd")
@@ -69,14 +69,14 @@ def test_each_committed_event_is_delivered_once_under_any_interleaving(
         elif step == "capture":
             holders = frozenset(table.open)
         elif holders is not None:  # writers may come and go between the capture and the read
-            seen = tracker.observe(holders, table.new_for(tracker, limit))
+            seen = tracker.observe(holders, table.new_for(tracker, limit), limit=limit)
             delivered += [event_id for event_id, _ in seen]
             holders = None
 
     for name in list(table.open):
         table.end(name, commit=True)
     for _ in range(len(table.visible) + 3):
-        seen = tracker.observe(frozenset(), table.new_for(tracker, limit))
+        seen = tracker.observe(frozenset(), table.new_for(tracker, limit), limit=limit)
         delivered += [event_id for event_id, _ in seen]
 
     assert sorted(delivered) == sorted(table.visible)
@@ -95,7 +95,8 @@ def test_the_position_with_an_event_says_exactly_what_was_delivered_so_far(
         elif step in ("commit", "roll back"):
             table.end(name, commit=step == "commit")
         elif step == "read":
-            for event_id, position in tracker.observe(table.open, table.new_for(tracker, 100)):
+            ids = table.new_for(tracker, 100)
+            for event_id, position in tracker.observe(table.open, ids, limit=100):
                 delivered.add(event_id)
                 had = {i for i in range(1, table.sequence + 1) if position.has(i)}
                 assert delivered <= had
@@ -104,43 +105,43 @@ def test_the_position_with_an_event_says_exactly_what_was_delivered_so_far(
 
 def test_an_id_below_the_newest_waits_for_the_writer_that_drew_it() -> None:
     tracker = Tracker(0)
-    assert [i for i, _ in tracker.observe({"slow"}, [2])] == [2]
-    tracker.observe({"slow"}, [])
-    tracker.observe({"slow", "later"}, [])
+    assert [i for i, _ in tracker.observe({"slow"}, [2], limit=500)] == [2]
+    tracker.observe({"slow"}, [], limit=500)
+    tracker.observe({"slow", "later"}, [], limit=500)
     assert tracker.position.gaps == ((1, 1),)
-    assert [i for i, _ in tracker.observe({"later"}, [1])] == [1]
+    assert [i for i, _ in tracker.observe({"later"}, [1], limit=500)] == [1]
     assert tracker.position.gaps == ()
 
 
 def test_a_rolled_back_id_closes_when_those_captured_after_it_have_ended() -> None:
     tracker = Tracker(0)
-    tracker.observe({"a"}, [2])
-    tracker.observe({"a", "b"}, [])
-    tracker.observe({"b"}, [])
+    tracker.observe({"a"}, [2], limit=500)
+    tracker.observe({"a", "b"}, [], limit=500)
+    tracker.observe({"b"}, [], limit=500)
     assert tracker.position.gaps == ((1, 1),)  # b was captured too: it may hold id 1
-    tracker.observe({"c"}, [])
+    tracker.observe({"c"}, [], limit=500)
     assert tracker.position.gaps == ()
 
 
 def test_a_set_captured_before_a_reconnect_closes_nothing() -> None:
     tracker = Tracker(0)
-    tracker.observe({"5/2"}, [2])
-    tracker.observe({"5/2"}, [])
+    tracker.observe({"5/2"}, [2], limit=500)
+    tracker.observe({"5/2"}, [], limit=500)
     tracker.reconnected()
-    tracker.observe({"-1/737"}, [])  # the prepared transaction, under its new name
+    tracker.observe({"-1/737"}, [], limit=500)  # the prepared transaction, under its new name
     assert tracker.position.gaps == ((1, 1),)
-    assert [i for i, _ in tracker.observe(set(), [1])] == [1]
+    assert [i for i, _ in tracker.observe(set(), [1], limit=500)] == [1]
 
 
 def test_the_high_id_waits_where_a_token_would_grow_too_long() -> None:
     tracker = Tracker(0)
     odd = range(2, 2 * MAX_GAPS + 10, 2)
-    delivered = [i for i, _ in tracker.observe({"a"}, odd)]
+    delivered = [i for i, _ in tracker.observe({"a"}, odd, limit=500)]
     assert len(tracker.gaps) == MAX_GAPS
     assert delivered == list(odd)[:MAX_GAPS]
-    tracker.observe({"b"}, [])  # the capture after the gaps were seen
+    tracker.observe({"b"}, [], limit=500)  # the capture after the gaps were seen
     rest = [i for i in odd if i > tracker.high]
-    assert [i for i, _ in tracker.observe(set(), rest)] == rest
+    assert [i for i, _ in tracker.observe(set(), rest, limit=500)] == rest
 
 
 class Connection:
