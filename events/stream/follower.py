@@ -195,10 +195,10 @@ async def _read_new(
     connection: psycopg.AsyncConnection[Any], tracker: Tracker
 ) -> tuple[list[Block], bool]:
     """Return the events to deliver, and whether there are more to read at once."""
-    holders = [holder for (holder,) in await _rows(connection, HOLDERS)]
+    tracker.capture(holder for (holder,) in await _rows(connection, HOLDERS))
     data = await read(connection, READ_NEW, tracker.read_params(PAGE_ROWS))
     late = sum(event_id <= tracker.high for event_id in data)
-    delivered = tracker.observe(holders, data, limit=PAGE_ROWS)
+    delivered = tracker.observe(data, PAGE_ROWS)
     blocks = [block(event_id, position, data[event_id]) for event_id, position in delivered]
     return blocks, bool(blocks) and max(late, len(data) - late) >= PAGE_ROWS
 

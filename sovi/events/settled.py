@@ -12,7 +12,7 @@ the id was seen may miss a writer that came in between.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from . import statements
@@ -105,84 +105,106 @@ def _horizon(memory: Memory, wait_seconds: float) -> Generator[str | float, Rows
 
 @dataclass
 class Gap:
-    """Ids below the highest one read that were not visible. `holders` is None until captured."""
+    """Ids below the highest one read that were not visible.
+
+    `holders` are those of the first capture after it was seen that are left; None before that.
+    `to_read` turns true when one of them has ended: until then no row can have appeared.
+    """
 
     first: int
     last: int
     holders: frozenset[str] | None = None
+    to_read: bool = True
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all have ended who may have drawn its ids: what a read does not find is void."""
+        return self.holders is not None and not self.holders
+
+    def narrow(self, held: frozenset[str]) -> None:
+        left = held if self.holders is None else self.holders & held
+        self.to_read |= left != self.holders
+        self.holders = left
+
+    def without(self, event_id: int) -> "list[Gap]":
+        """Return what is left after a row was found, ids being looked for in ascending order."""
+        below = [] if self.is_over else [replace(self, last=event_id - 1)]
+        return [gap for gap in (*below, replace(self, first=event_id + 1)) if gap.first <= gap.last]
 
 
 class Tracker:
     """Follows the table: which rows of each poll are new, and which gaps are still open.
 
-    Pure state. A poll runs `statements.HOLDERS`, then `statements.READ_NEW` with `read_params()`,
-    on one connection in autocommit, and hands both to `observe`.
+    Pure state. A poll runs `statements.HOLDERS` and hands them to `capture`, runs
+    `statements.READ_NEW` with `read_params()` and hands the ids to `observe`, all on one connection
+    in autocommit. No row is read twice, unless a position had no room for the gaps around it.
     """
 
-    def __init__(self, high: int, gaps: Iterable[tuple[int, int]] = ()) -> None:
+    def __init__(
+        self, high: int, gaps: Iterable[tuple[int, int]] = (), *, max_gaps: int = MAX_GAPS
+    ) -> None:
         self.high = high
         self.gaps = [Gap(first, last) for first, last in gaps]
+        self._max_gaps = max_gaps
 
     @property
     def position(self) -> Position:
         return Position(self.high, tuple((gap.first, gap.last) for gap in self.gaps))
 
-    def read_params(self, limit: int) -> dict[str, Any]:
-        """Parameters of `statements.READ_NEW`: `limit` rows above the high id, as many in gaps."""
-        return {
-            "high": self.high,
-            "firsts": [gap.first for gap in self.gaps],
-            "lasts": [gap.last for gap in self.gaps],
-            "limit": limit,
-        }
-
     def reconnected(self) -> None:
         """Capture anew before closing a gap: a prepared transaction's holder has a new name now."""
         for gap in self.gaps:
-            gap.holders = None
+            gap.holders, gap.to_read = None, True
 
-    def observe(
-        self, holders: Iterable[str], ids: Iterable[int], *, limit: int
-    ) -> list[tuple[int, Position]]:
-        """Take in a poll; return the ids to deliver, in order, each with the position after it.
-
-        `holders` were captured before the rows with `ids` were read, at most `limit` of them above
-        the high id and as many in gaps. Ids beyond the one that would open a gap too many are left
-        for a later poll.
-        """
+    def capture(self, holders: Iterable[str]) -> None:
+        """Take in who holds the table's lock, before the rows are read."""
         held = frozenset(holders)
-        delivered: list[tuple[int, Position]] = []
+        for gap in self.gaps:
+            gap.narrow(held)
+
+    def read_params(self, limit: int) -> dict[str, Any]:
+        """Parameters of `statements.READ_NEW`: `limit` rows above the high id, as many in gaps."""
+        to_read = [gap for gap in self.gaps if gap.to_read]
+        return {
+            "high": self.high,
+            "firsts": [gap.first for gap in to_read],
+            "lasts": [gap.last for gap in to_read],
+            "limit": limit,
+        }
+
+    def observe(self, ids: Iterable[int], limit: int) -> list[tuple[int, Position]]:
+        """Take in the ids read; return those to deliver, in order, each with the position after it.
+
+        Those that would open a gap too many are left for a later poll.
+        """
         ascending = sorted(ids)
-        # With more than a page of late rows the gaps were not read to their end: none may close.
-        gaps_read = sum(event_id <= self.high for event_id in ascending) < limit
-        for event_id in ascending:
-            if event_id <= self.high and self._fill(event_id):
+        late = [event_id for event_id in ascending if event_id <= self.high]
+        # A full page may have ended inside a gap: those above it were not read.
+        read_to = late[-1] if len(late) >= limit else self.high
+        left_over: list[int] = []
+        delivered: list[tuple[int, Position]] = []
+        for event_id in late:
+            if self._take(event_id):
                 delivered.append((event_id, self.position))
-        if gaps_read:
-            self.gaps = [gap for gap in self.gaps if not self._is_over(gap, held)]
-        for event_id in ascending:
-            if event_id <= self.high:
-                continue
+            else:
+                left_over.append(event_id)
+        for gap in self.gaps:
+            gap.to_read &= gap.last > read_to or any(gap.first <= i <= gap.last for i in left_over)
+        self.gaps = [gap for gap in self.gaps if gap.to_read or not gap.is_over]
+        for event_id in ascending[len(late) :]:
             if event_id > self.high + 1:
-                if len(self.gaps) >= MAX_GAPS:
+                if len(self.gaps) >= self._max_gaps:
                     break
                 self.gaps.append(Gap(self.high + 1, event_id - 1))
             self.high = event_id
             delivered.append((event_id, self.position))
         return delivered
 
-    def _fill(self, event_id: int) -> bool:
-        """Take the id out of its gap; False where it is in none and was delivered already."""
-        for at, gap in enumerate(self.gaps):
-            if gap.first <= event_id <= gap.last:
-                left = Gap(gap.first, event_id - 1, gap.holders)
-                right = Gap(event_id + 1, gap.last, gap.holders)
-                self.gaps[at : at + 1] = [part for part in (left, right) if part.first <= part.last]
-                return True
-        return False
-
-    @staticmethod
-    def _is_over(gap: Gap, held: frozenset[str]) -> bool:
-        """Narrow the gap's holders to those left; without any, its ids were rolled back."""
-        gap.holders = held if gap.holders is None else gap.holders & held
-        return not gap.holders
+    def _take(self, event_id: int) -> bool:
+        """Take the id out of its gap; False where that would make a gap too many."""
+        at = next(n for n, gap in enumerate(self.gaps) if gap.first <= event_id <= gap.last)
+        parts = self.gaps[at].without(event_id)
+        if len(parts) == 2 and len(self.gaps) >= self._max_gaps:
+            return False
+        self.gaps[at : at + 1] = parts
+        return True

@@ -1,5 +1,6 @@
 """The tracker against a model: transactions draw ids, and commit or roll back later."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from hypothesis import given, settings
@@ -49,15 +50,20 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=500, deadline=None)
-@given(STEPS, st.integers(1, 5))
-def test_each_committed_event_is_delivered_once_under_any_interleaving(
-    steps: list[tuple[str, str]], limit: int
-) -> None:
-    table, tracker = Table(), Tracker(0)
-    holders: frozenset[str] | None = None
-    delivered: list[int] = []
+def poll(tracker: Tracker, holders: Iterable[str], ids: Iterable[int]) -> list[int]:
+    """Let a tracker see the ids, whatever it asked for; return those it delivers."""
+    tracker.capture(holders)
+    return [event_id for event_id, _ in tracker.observe(ids, 500)]
 
+
+@settings(max_examples=1000, deadline=None)
+@given(STEPS, st.integers(1, 5), st.integers(1, 4))
+def test_each_committed_event_is_delivered_once_under_any_interleaving(
+    steps: list[tuple[str, str]], limit: int, max_gaps: int
+) -> None:
+    table, tracker = Table(), Tracker(0, max_gaps=max_gaps)
+    captured = False
+    delivered: list[int] = []
     for step, name in steps:
         if step == "draw":
             table.draw(name)
@@ -65,83 +71,124 @@ def test_each_committed_event_is_delivered_once_under_any_interleaving(
             table.end(name, commit=step == "commit")
         elif step == "reconnect":
             tracker.reconnected()
-            holders = None
+            captured = False
         elif step == "capture":
-            holders = frozenset(table.open)
-        elif holders is not None:  # writers may come and go between the capture and the read
-            seen = tracker.observe(holders, table.new_for(tracker, limit), limit=limit)
+            tracker.capture(table.open)
+            captured = True
+        elif captured:  # writers may come and go between the capture and the read
+            seen = tracker.observe(table.new_for(tracker, limit), limit)
             delivered += [event_id for event_id, _ in seen]
-            holders = None
+            captured = False
+        assert len(tracker.gaps) <= max_gaps
 
     for name in list(table.open):
         table.end(name, commit=True)
     for _ in range(len(table.visible) + 3):
-        seen = tracker.observe(frozenset(), table.new_for(tracker, limit), limit=limit)
+        tracker.capture(())
+        seen = tracker.observe(table.new_for(tracker, limit), limit)
         delivered += [event_id for event_id, _ in seen]
 
     assert sorted(delivered) == sorted(table.visible)
-    assert all(not gap.holders for gap in tracker.gaps)
+    assert not any(gap.holders for gap in tracker.gaps)
 
 
 @settings(max_examples=300, deadline=None)
-@given(STEPS)
+@given(STEPS, st.integers(1, 4))
 def test_the_position_with_an_event_says_exactly_what_was_delivered_so_far(
-    steps: list[tuple[str, str]],
+    steps: list[tuple[str, str]], max_gaps: int
 ) -> None:
-    table, tracker, delivered = Table(), Tracker(0), set()
+    table, tracker, delivered = Table(), Tracker(0, max_gaps=max_gaps), set()
     for step, name in steps:
         if step == "draw":
             table.draw(name)
         elif step in ("commit", "roll back"):
             table.end(name, commit=step == "commit")
         elif step == "read":
-            ids = table.new_for(tracker, 100)
-            for event_id, position in tracker.observe(table.open, ids, limit=100):
+            tracker.capture(table.open)
+            for event_id, position in tracker.observe(table.new_for(tracker, 100), 100):
                 delivered.add(event_id)
                 had = {i for i in range(1, table.sequence + 1) if position.has(i)}
                 assert delivered <= had
                 assert had - delivered <= table.rolled_back
+                assert len(position.gaps) <= max_gaps
 
 
 def test_an_id_below_the_newest_waits_for_the_writer_that_drew_it() -> None:
     tracker = Tracker(0)
-    assert [i for i, _ in tracker.observe({"slow"}, [2], limit=500)] == [2]
-    tracker.observe({"slow"}, [], limit=500)
-    tracker.observe({"slow", "later"}, [], limit=500)
+    assert poll(tracker, {"slow"}, [2]) == [2]
+    poll(tracker, {"slow"}, [])
+    poll(tracker, {"slow", "later"}, [])
     assert tracker.position.gaps == ((1, 1),)
-    assert [i for i, _ in tracker.observe({"later"}, [1], limit=500)] == [1]
+    assert poll(tracker, {"later"}, [1]) == [1]
     assert tracker.position.gaps == ()
 
 
 def test_a_rolled_back_id_closes_when_those_captured_after_it_have_ended() -> None:
     tracker = Tracker(0)
-    tracker.observe({"a"}, [2], limit=500)
-    tracker.observe({"a", "b"}, [], limit=500)
-    tracker.observe({"b"}, [], limit=500)
+    poll(tracker, {"a"}, [2])
+    poll(tracker, {"a", "b"}, [])
+    poll(tracker, {"b"}, [])
     assert tracker.position.gaps == ((1, 1),)  # b was captured too: it may hold id 1
-    tracker.observe({"c"}, [], limit=500)
+    poll(tracker, {"c"}, [])
     assert tracker.position.gaps == ()
+
+
+def test_a_snapshot_that_ends_below_an_open_transaction_loses_nothing() -> None:
+    # One draws 1 and stays open under the higher transaction id; the other draws 2 and commits.
+    tracker = Tracker(0)
+    assert poll(tracker, {"lower", "higher"}, []) == []
+    assert poll(tracker, {"higher"}, [2]) == [2]
+    poll(tracker, {"higher"}, [])
+    assert poll(tracker, (), [1]) == [1]
 
 
 def test_a_set_captured_before_a_reconnect_closes_nothing() -> None:
     tracker = Tracker(0)
-    tracker.observe({"5/2"}, [2], limit=500)
-    tracker.observe({"5/2"}, [], limit=500)
+    poll(tracker, {"5/2"}, [2])
+    poll(tracker, {"5/2"}, [])
     tracker.reconnected()
-    tracker.observe({"-1/737"}, [], limit=500)  # the prepared transaction, under its new name
+    poll(tracker, {"-1/737"}, [])  # the prepared transaction, under its new name
     assert tracker.position.gaps == ((1, 1),)
-    assert [i for i, _ in tracker.observe(set(), [1], limit=500)] == [1]
+    assert poll(tracker, (), [1]) == [1]
+
+
+def test_a_gap_is_not_read_again_before_one_of_its_holders_has_ended() -> None:
+    tracker = Tracker(0)
+    poll(tracker, {"slow", "other"}, [1_000_001])
+
+    def gaps_read(holders: set[str]) -> list[int]:
+        tracker.capture(holders)
+        params = tracker.read_params(500)
+        tracker.observe((), 500)
+        return params["firsts"]
+
+    assert gaps_read({"slow", "other"}) == [1]  # what came between the read and the capture
+    assert gaps_read({"slow", "other", "new"}) == []
+    assert gaps_read({"slow", "new"}) == [1]
+    assert gaps_read({"slow"}) == []
+    assert gaps_read(set()) == [1]
+    assert tracker.gaps == []
 
 
 def test_the_high_id_waits_where_a_token_would_grow_too_long() -> None:
     tracker = Tracker(0)
     odd = range(2, 2 * MAX_GAPS + 10, 2)
-    delivered = [i for i, _ in tracker.observe({"a"}, odd, limit=500)]
+    delivered = poll(tracker, {"a"}, odd)
     assert len(tracker.gaps) == MAX_GAPS
     assert delivered == list(odd)[:MAX_GAPS]
-    tracker.observe({"b"}, [], limit=500)  # the capture after the gaps were seen
+    poll(tracker, {"b"}, [])  # the capture after the gaps were seen
     rest = [i for i in odd if i > tracker.high]
-    assert [i for i, _ in tracker.observe(set(), rest, limit=500)] == rest
+    assert poll(tracker, (), rest) == rest
+
+
+def test_late_rows_wait_where_the_gaps_between_them_would_be_too_many() -> None:
+    tracker = Tracker(0, max_gaps=2)
+    poll(tracker, {"a", "b"}, [10])
+    poll(tracker, {"a", "b"}, [])
+    assert poll(tracker, {"b"}, [2, 4, 6, 8]) == [2]
+    assert str(tracker.position) == "10~1~3-9"
+    assert poll(tracker, (), [4, 6, 8]) == [4, 6, 8]
+    assert str(tracker.position) == "10"
 
 
 class Connection:
