@@ -3,21 +3,38 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.core.checks import CheckMessage, Error, Tags, register
-from django.db import connections
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import OperationalError, connections
+
+from events import obstacles
 
 
 @register(Tags.database)
 def check_database(
     app_configs: object, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """Refuse what the event table can't live on."""
-    return [
-        Error(
-            f"The database {alias!r} is {connections[alias].display_name}, not PostgreSQL.",
-            hint="Set DATABASE_URL to a postgresql:// address.",
-            id="events.E001",
-        )
-        for alias in databases or []
-        if connections[alias].vendor != "postgresql"
-    ]
+    """Refuse what the event table can't live on; tell of what makes it lose sight of events."""
+    found: list[CheckMessage] = []
+    for alias in databases or []:
+        connection = connections[alias]
+        if connection.vendor == "postgresql":
+            found += _check_following(alias)
+        else:
+            found.append(
+                Error(
+                    f"The database {alias!r} is {connection.display_name}, not PostgreSQL.",
+                    hint="Set DATABASE_URL to a postgresql:// address.",
+                    id="events.E001",
+                )
+            )
+    return found
+
+
+def _check_following(alias: str) -> list[CheckMessage]:
+    try:
+        with connections[alias].cursor() as cursor:
+            cursor.execute(obstacles.FIND)
+            found = obstacles.read(cursor.fetchall())
+    except OperationalError:
+        return []  # whoever needs the database will say that it can't be reached
+    return [Warning(it.message, hint=it.advice, id=it.id) for it in found]

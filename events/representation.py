@@ -18,8 +18,8 @@ def represent(row: Mapping[str, Any]) -> dict[str, Any]:
     `context` is {}.
     """
     event = {column: row[column] for column in COLUMNS}
-    event["timestamp"] = _instant(row["timestamp"])
-    event["resolved_at"] = _instant(row["resolved_at"])
+    event["timestamp"] = instant(row["timestamp"])
+    event["resolved_at"] = instant(row["resolved_at"])
     event["device_id"] = _text(row["device_id"])
     event["account_id"] = _text(row["account_id"])
     event["context"] = {} if row["context"] is None else _finite(row["context"])
@@ -27,7 +27,7 @@ def represent(row: Mapping[str, Any]) -> dict[str, Any]:
     return event
 
 
-def _instant(value: datetime | None) -> str | None:
+def instant(value: datetime | None) -> str | None:
     if value is None:
         return None
     return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

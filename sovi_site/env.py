@@ -61,6 +61,9 @@ try:
     STREAM_KEEPALIVE_SECONDS = _env.float(
         "SOVI_STREAM_KEEPALIVE_SECONDS", 15.0, validate=validate.Range(min=0.1, max=60)
     )
+    STREAM_RECHECK_SECONDS = _env.float(
+        "SOVI_STREAM_RECHECK_SECONDS", 30.0, validate=validate.Range(min=0.1, max=60)
+    )
     STREAM_CLIENTS_PER_USER = _env.int(
         "SOVI_STREAM_CLIENTS_PER_USER", 20, validate=validate.Range(min=1)
     )

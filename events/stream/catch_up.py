@@ -3,22 +3,27 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any, NamedTuple, TypeVar
 
 import psycopg
+from psycopg.rows import dict_row
 
 from sovi.events.position import Position
-from sovi.events.statements import LAST_ID
 
 from . import statements
 from .connections import Readers
+from .contents import ACTIONS, EVENTS, FEEDS, Action, Event, Feed
 from .messages import identify, message
-from .positions import Ranges, above, lacking, united, up_to
-from .rows import read
+from .place import Place
+from .positions import Ranges, above, before, lacking, narrowed, united, up_to
 from .selection import Selection, matching
+from .source import Connection
 
 FIRST_ROWS, MOST_ROWS = 50, 500
 PAGE_BYTES = 256 * 1024
+WINDOW_IDS = 200_000
+"""How many ids one page of a filtered stream looks through: a filter may match next to nothing."""
 AGAIN_SECONDS = 1.0
 PAGE_TIMEOUT_SECONDS = 30.0
 
@@ -31,68 +36,109 @@ class Page(NamedTuple):
     """What to send, and where the client is after it; the chunk's last `id:` says the same."""
 
     chunk: bytes
-    position: Position
+    place: Place
 
 
 async def read_pages(
-    readers: Readers, start: Position, source: Position, selection: Selection | None
+    readers: Readers, start: Place, source: Place, selection: Selection | None
 ) -> AsyncGenerator[Page, None]:
-    """Yield the events that `source` has and `start` lacks, ascending, and at last both united.
+    """Yield what `source` has and `start` lacks, events first, and at last both places united.
 
     `source` must be settled but for its gaps. Lost connections are waited out. Raises psycopg.Error
     where PostgreSQL refuses the selection.
     """
-    ranges = lacking(start, source)
+    place = start
+    for feed in FEEDS:
+        pages = _read_feed(readers, feed, place, source.of(feed), selection)
+        async with aclosing(pages):
+            async for page in pages:
+                yield page
+        place = place.moved(feed, united(start.of(feed), source.of(feed)))
+    yield Page(b"", place)
+
+
+async def _read_feed(
+    readers: Readers, feed: Feed, start: Place, source: Position, selection: Selection | None
+) -> AsyncGenerator[Page, None]:
+    def reached(row_id: int) -> Place:
+        return start.moved(feed, united(start.of(feed), up_to(source, row_id)))
+
+    ranges = lacking(start.of(feed), source)
     limit = FIRST_ROWS
     while ranges:
-        ids, data = await _with_connection(readers, _page_reader(ranges, limit, selection))
-        if not ids:
-            break
-        position = united(start, up_to(source, ids[-1]))
-        chunks = [message(united(start, up_to(source, i)), row) for i, row in data.items()]
-        if ids[-1] not in data:
-            chunks.append(identify(position))
+        window = narrowed(ranges, WINDOW_IDS) if selection is not None else ranges
+        read = _page_reader(feed, window, limit, selection)
+        read_to, contents = await _with_connection(readers, read)
+        ranges = above(ranges, read_to)
+        chunks = [message(reached(it.id), it.data, it.name) for it in contents]
+        if not contents or contents[-1].id < read_to:
+            chunks.append(identify(reached(read_to)))
         chunk = b"".join(chunks)
-        yield Page(chunk, position)
-        ranges = above(ranges, ids[-1]) if len(ids) == limit else ()
+        yield Page(chunk, reached(read_to))
         # Rows may be large: keep pages near one size, whatever the first one was.
         limit = max(1, min(MOST_ROWS, limit * 4, limit * PAGE_BYTES // max(1, len(chunk))))
-    yield Page(b"", united(start, source))
 
 
-async def read_last_id(readers: Readers) -> int:
-    """Return the last id that the database has given out."""
+async def read_backlog(
+    readers: Readers, source: Position, count: int, selection: Selection | None
+) -> Position:
+    """Return the position from which on there are so many events up to `source`."""
+    wanted, params = _wanted(EVENTS, selection)
 
-    async def last_id(connection: psycopg.AsyncConnection[Any]) -> int:
-        cursor = await connection.execute(LAST_ID)
-        return int((await cursor.fetchall())[0][0])
+    async def oldest(connection: Connection) -> int | None:
+        async with psycopg.AsyncClientCursor(connection) as cursor:
+            statement = statements.oldest_of_newest(wanted).encode()
+            await cursor.execute(statement, [*params, source.high, count])
+            found: int | None = (await cursor.fetchall())[0][0]
+            return found
 
-    return await _with_connection(readers, last_id)
+    event_id = await _with_connection(readers, oldest)
+    return source if event_id is None else before(source, event_id)
+
+
+async def read_last_ids(readers: Readers) -> tuple[int, ...]:
+    """Return the last id that the database has given out in each table."""
+
+    async def last_ids(connection: Connection) -> tuple[int, ...]:
+        cursor = await connection.execute(statements.LAST_IDS.encode())
+        return tuple((await cursor.fetchall())[0])
+
+    return await _with_connection(readers, last_ids)
 
 
 def _page_reader(
-    ranges: Ranges, limit: int, selection: Selection | None
-) -> Callable[[psycopg.AsyncConnection[Any]], Awaitable[tuple[list[int], dict[int, bytes]]]]:
-    params = {
-        "firsts": [first for first, _ in ranges],
-        "lasts": [last for _, last in ranges],
-        "limit": limit,
-    }
+    feed: Feed, ranges: Ranges, limit: int, selection: Selection | None
+) -> Callable[[Connection], Awaitable[tuple[int, list[Event | Action]]]]:
+    """Return what reads a page: up to which id it went, and what is wanted of that."""
+    wanted, params = _wanted(feed, selection)
+    params = [*map(list, zip(*ranges, strict=True)), *params, limit, limit]
 
-    async def page(connection: psycopg.AsyncConnection[Any]) -> tuple[list[int], dict[int, bytes]]:
-        cursor = await connection.execute(statements.PAGE, params)
-        ids = [event_id for (event_id,) in await cursor.fetchall()]
-        wanted = ids
-        if selection is not None:
-            wanted = sorted((await matching(connection, [selection], ids))[selection])
-        return ids, await read(connection, statements.ROWS, {"ids": wanted}) if wanted else {}
+    async def read(connection: Connection) -> tuple[int, list[Event | Action]]:
+        async with psycopg.AsyncClientCursor(connection) as cursor:
+            await cursor.execute(statements.page(wanted).encode(), params)
+            ids = [row_id for (row_id,) in await cursor.fetchall()]
+        async with connection.cursor(row_factory=dict_row) as rows:
+            await rows.execute(statements.rows(feed.table, feed.columns).encode(), [ids])
+            contents = [feed.content(row) async for row in rows]
+        if feed is ACTIONS and selection is not None:
+            about = [event_id for action in contents for event_id in action.event_ids]
+            found = (await matching(connection, feed, [selection], about))[selection]
+            contents = [it for action in contents if (it := action.only(found)) is not None]
+        # A page that is not full has come to the end of its ranges.
+        return ids[-1] if len(ids) == limit else ranges[-1][1], contents
 
-    return page
+    return read
 
 
-async def _with_connection(
-    readers: Readers, run: Callable[[psycopg.AsyncConnection[Any]], Awaitable[T]]
-) -> T:
+def _wanted(feed: Feed, selection: Selection | None) -> tuple[str, list[Any]]:
+    """Return a query of the ids to page through, and its parameters."""
+    if feed is EVENTS and selection is not None:
+        query = selection.query(feed)
+        return query.sql, [*query.params]
+    return f"SELECT id FROM {feed.table}", []  # noqa: S608
+
+
+async def _with_connection(readers: Readers, run: Callable[[Connection], Awaitable[T]]) -> T:
     while True:
         try:
             async with readers.connection() as connection, asyncio.timeout(PAGE_TIMEOUT_SECONDS):

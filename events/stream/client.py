@@ -3,17 +3,18 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 import psycopg
 
-from sovi.events.position import Position
+from events.credentials import Credential
 
 from . import messages
-from .catch_up import read_last_id, read_pages
+from .catch_up import read_backlog, read_last_ids, read_pages
+from .contents import EVENTS
 from .hub import Hub
-from .positions import united
+from .place import NOWHERE, Place, parse
 from .recent import Batch
 from .selection import Selection
 
@@ -30,28 +31,35 @@ Chunks = AsyncGenerator[bytes, None]
 
 
 class Client:
-    """A stream's state is a position and the number of a batch, never a buffer of its own.
+    """A stream's state is a place and the number of a batch, never a buffer of its own.
 
     Note: three phases. At first, and whenever the batches it needs are gone from `Recent`, the
     client notes where the follower stands and which batch comes next, without awaiting in between;
     then it reads what it lacks up to there from the database, page by page; then it takes batches.
     Where it has read what the follower has not (its token is another process's), `ahead` holds its
-    position: those events are left out, and tokens say what either has, until that is the same.
+    place: that is left out, and tokens say what either has, until both are the same.
     """
 
     def __init__(
-        self, hub: Hub, *, user_id: object, selection: Selection | None = None, token: str = ""
+        self,
+        hub: Hub,
+        *,
+        credential: Credential,
+        selection: Selection | None = None,
+        token: str = "",
+        backlog: int = 0,
     ) -> None:
-        self.user_id = user_id
+        self.credential = credential
         self.selection = selection
         self._hub = hub
         self._token = token
-        self._position = Position(0)
-        self._told = Position(0)
-        self._ahead: Position | None = None
+        self._backlog = backlog
+        self._place = NOWHERE
+        self._told = NOWHERE
+        self._ahead: Place | None = None
         self._next_batch = 0
         self._epoch = 0
-        self._refused = False
+        self._over = False
         self._waiter: asyncio.Future[None] | None = None
         self._blocked_since: float | None = None
         self._last_sent = time.monotonic()
@@ -69,6 +77,8 @@ class Client:
             async with aclosing(self._messages()) as chunks:
                 async for chunk in chunks:
                     for start in range(0, len(chunk), PIECE_BYTES):
+                        if self._over:
+                            return
                         self._blocked_since = time.monotonic()
                         yield chunk[start : start + PIECE_BYTES]
                         self._blocked_since = None
@@ -82,6 +92,11 @@ class Client:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
+    def end(self) -> None:
+        """End the stream, cleanly; one that is blocked in sending ends when it goes on."""
+        self._over = True
+        self.wake()
+
     def stalled(self, now: float) -> bool:
         since = self._blocked_since
         return since is not None and now - since > self._hub.limits.stall_seconds
@@ -90,7 +105,7 @@ class Client:
         """Whether something is to be said although there is no event for this client."""
         silent = now - self._last_sent
         return silent >= self._hub.limits.keepalive_seconds or (
-            silent >= TOKEN_SECONDS and self._told != self._position
+            silent >= TOKEN_SECONDS and self._told != self._place
         )
 
     # -- What it says, from the first byte on -----------------------------------------------------
@@ -98,15 +113,13 @@ class Client:
     async def _messages(self) -> Chunks:
         hub = self._hub
         yield messages.retry(RETRY_MILLISECONDS)
-        while not hub.follower.ready and not hub.closing:
-            if self.is_due(time.monotonic()):
-                yield messages.KEEP_ALIVE
-            else:
-                await self._wait()
+        async with aclosing(self._until(lambda: hub.follower.ready)) as chunks:
+            async for chunk in chunks:
+                yield chunk
         if hub.closing:
             return
         yield await self._begin()
-        while not hub.closing and not self._refused:
+        while not hub.closing and not self._over:
             if self._epoch != hub.follower.epoch:
                 yield self._reset("the database is behind what this stream has shown")
             for phase in (self._catch_up(), self._live()):
@@ -114,49 +127,63 @@ class Client:
                     async for chunk in chunks:
                         yield chunk
 
+    async def _until(self, condition: Callable[[], bool]) -> Chunks:
+        """Wait until the follower is so, or the stream is over."""
+        while not condition() and not self._hub.closing and not self._over:
+            if self.is_due(time.monotonic()):
+                yield messages.KEEP_ALIVE
+            else:
+                await self._wait()
+
     async def _begin(self) -> bytes:
         """Go to where the token says, or to where the follower is; return what tells so."""
-        follower = self._hub.follower
+        follower, readers = self._hub.follower, self._hub.readers
         self._epoch = follower.epoch
-        if not self._token:
-            self._position = self._told = follower.position
-            return messages.identify(self._position)
-        try:
-            position = Position.parse(self._token)
-        except ValueError as error:
-            return self._reset(str(error))
-        if position.high > follower.position.high:
-            last_id = await read_last_id(self._hub.readers)
-            if position.high > last_id:
-                return self._reset(f"event {position.high} is above the last id given, {last_id}")
-        self._position = self._told = position
-        return messages.identify(position)
+        place = follower.place
+        if self._token:
+            try:
+                place = parse(self._token, place)
+            except ValueError as error:
+                return self._reset(str(error))
+            if any(it.high > here.high for it, here in zip(place, follower.place, strict=True)):
+                for it, last_id in zip(place, await read_last_ids(readers), strict=True):
+                    if it.high > last_id:
+                        return self._reset(f"{it.high} is above the last id given, {last_id}")
+        elif self._backlog:
+            events = await read_backlog(readers, place.events, self._backlog, self.selection)
+            place = place.moved(EVENTS, events)
+        self._place = self._told = place
+        return messages.identify(place)
 
     def _reset(self, reason: str) -> bytes:
         self._epoch = self._hub.follower.epoch
-        self._position = self._told = self._hub.follower.position
-        return messages.reset(self._position, reason)
+        self._place = self._told = self._hub.follower.place
+        return messages.reset(self._place, reason)
 
     async def _catch_up(self) -> Chunks:
         """Yield what the follower has and the client lacks, from the database."""
         follower = self._hub.follower
+        wait = self._until(lambda: follower.knows(self._place) or not self._goes_on())
+        async with aclosing(wait) as chunks:
+            async for chunk in chunks:
+                yield chunk
         while self._goes_on():
-            source, self._next_batch = follower.position, follower.recent.next
-            pages = read_pages(self._hub.readers, self._position, source, self.selection)
+            source, self._next_batch = follower.place, follower.recent.next
+            pages = read_pages(self._hub.readers, self._place, source, self.selection)
             try:
                 async with aclosing(pages):
                     async for page in pages:
-                        self._position = page.position
+                        self._place = page.place
                         if page.chunk:
-                            self._told = page.position
+                            self._told = page.place
                             yield page.chunk
                         if not self._goes_on():
                             return
             except psycopg.Error as error:
                 logger.warning("A stream's filter failed: %s", error)
-                self._refused = True
+                self._over = True
                 return
-            self._ahead = None if self._position == source else self._position
+            self._ahead = None if self._place == source else self._place
             if self._next_batch >= follower.recent.first:
                 return
 
@@ -172,45 +199,43 @@ class Client:
                     await self._wait()
                 continue
             self._next_batch += 1
-            if chunk := self._take(batch):
+            part = batch if self.selection is None else batch.selected[self.selection]
+            if part is None:
+                self._over = True
+            elif chunk := self._take(part):
                 yield chunk
 
     def _take(self, batch: Batch) -> bytes:
         """Return what to send of a batch; unfiltered clients share one copy of it."""
-        ids, chunk, told = None, batch.chunk, batch.position
-        if self.selection is not None:
-            selected = batch.selected[self.selection]
-            if selected is None:
-                self._refused = True
-                return b""
-            ids, chunk, told = selected.ids, selected.chunk, selected.position or self._told
         if self._ahead is not None:
-            return self._take_behind(batch, ids, self._ahead)
-        self._position, self._told = batch.position, told
-        return chunk
+            return self._take_behind(batch, self._ahead)
+        self._place = batch.place
+        if batch.blocks:
+            self._told = batch.blocks[-1].place
+        return batch.chunk
 
-    def _take_behind(self, batch: Batch, ids: frozenset[int] | None, ahead: Position) -> bytes:
+    def _take_behind(self, batch: Batch, ahead: Place) -> bytes:
         chunks = []
-        for block in batch.blocks:
-            if not ahead.has(block.event_id) and (ids is None or block.event_id in ids):
-                self._told = united(block.position, ahead)
-                chunks.append(messages.message(self._told, block.data))
-        self._position = united(batch.position, ahead)
-        if self._position == batch.position:
+        for content, place in batch.blocks:
+            if not ahead.of(batch.feed).has(content.id):
+                self._told = place.united(ahead)
+                chunks.append(messages.message(self._told, content.data, content.name))
+        self._place = batch.place.united(ahead)
+        if self._place == batch.place:
             self._ahead = None
         return b"".join(chunks)
 
     def _say_where(self, *, is_current: bool) -> bytes:
         if is_current and self._ahead is None:
-            self._position = self._hub.follower.position  # gaps have closed since
-        if self._told == self._position:
+            self._place = self._hub.follower.place  # gaps have closed since
+        if self._told == self._place:
             return messages.KEEP_ALIVE
-        self._told = self._position
-        return messages.KEEP_ALIVE + messages.identify(self._position)
+        self._told = self._place
+        return messages.KEEP_ALIVE + messages.identify(self._place)
 
     def _goes_on(self) -> bool:
         current = self._epoch == self._hub.follower.epoch
-        return current and not self._refused and not self._hub.closing
+        return current and not self._over and not self._hub.closing
 
     async def _wait(self) -> None:
         self._waiter = asyncio.get_running_loop().create_future()

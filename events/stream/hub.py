@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+import psycopg
 from django.conf import settings
 
 from .connections import IDLE_SECONDS, Readers
 from .follower import Follower
+from .permission import still_allowed
 from .selection import Selection
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 CLOSING_SECONDS = 1.0
 """How long a stream that is blocked in sending may take to end when the server stops."""
 
+QUERY_SECONDS = 10.0
+
 logger = logging.getLogger(__name__)
 
 
@@ -27,6 +31,7 @@ logger = logging.getLogger(__name__)
 class Limits:
     keepalive_seconds: float = 15.0
     stall_seconds: float = 60.0
+    recheck_seconds: float = 30.0
     clients_per_user: int = 20
     clients: int = 2000
 
@@ -62,10 +67,10 @@ class Hub:
 
         Raises Full.
         """
-        if not self.has_room(client.user_id):
+        if not self.has_room(client.credential.user_id):
             raise Full
         self.clients[client] = task
-        self._per_user[client.user_id] += 1
+        self._per_user[client.credential.user_id] += 1
         task.add_done_callback(lambda _: self.leave(client))
         if self._running is None:
             self.follower, self.readers = self._new_follower(), Readers()
@@ -76,7 +81,7 @@ class Hub:
         """Let a client go; once gone, does nothing."""
         if self.clients.pop(client, None) is None:
             return
-        self._per_user[client.user_id] -= 1
+        self._per_user[client.credential.user_id] -= 1
         self._per_user += Counter()  # drops those at nought
         if not self.clients and self._running is not None:
             self._resting.add(self._running)  # asyncio itself holds tasks weakly
@@ -97,6 +102,7 @@ class Hub:
             async with asyncio.TaskGroup() as group:
                 group.create_task(follower.run())
                 group.create_task(self._watch(readers))
+                group.create_task(self._recheck(readers))
         finally:
             await readers.close()
 
@@ -112,6 +118,23 @@ class Hub:
                 elif client.is_due(now):
                     client.wake()
             await readers.close(idle_seconds=IDLE_SECONDS)
+
+    async def _recheck(self, readers: Readers) -> None:
+        """End the streams of who may no longer read them; coming back they are told why."""
+        while True:
+            await asyncio.sleep(self.limits.recheck_seconds)
+            clients = list(self.clients)
+            credentials = {client.credential for client in clients}
+            try:
+                async with readers.connection() as connection, asyncio.timeout(QUERY_SECONDS):
+                    allowed = await still_allowed(connection, credentials)
+            except (psycopg.Error, TimeoutError, OSError) as error:
+                logger.warning("Permissions of open streams could not be checked: %s", error)
+                continue
+            for client in clients:
+                if client.credential not in allowed:
+                    logger.info("A stream's user may no longer read it: ended")
+                    client.end()
 
     def _new_follower(self) -> Follower:
         return Follower(changed=self._wake_all, selections=self.selections)
@@ -142,6 +165,7 @@ def current_hub() -> Hub:
         Hub(
             Limits(
                 keepalive_seconds=settings.SOVI_STREAM_KEEPALIVE_SECONDS,
+                recheck_seconds=settings.SOVI_STREAM_RECHECK_SECONDS,
                 clients_per_user=settings.SOVI_STREAM_CLIENTS_PER_USER,
                 clients=settings.SOVI_STREAM_CLIENTS_PER_PROCESS,
             )

@@ -19,14 +19,15 @@ def identify(position: object) -> bytes:
     return f"id: {position}\n\n".encode()
 
 
-def message(position: object, data: bytes) -> bytes:
-    """Send `data` on an unnamed event: `onmessage` gets it."""
-    return b"id: %b\ndata: %b\n\n" % (str(position).encode(), data)
+def message(position: object, data: bytes, event: str = "") -> bytes:
+    """Send `data`; `onmessage` gets what is on an unnamed event."""
+    name = f"event: {event}\n" if event else ""
+    return b"%bid: %b\ndata: %b\n\n" % (name.encode(), str(position).encode(), data)
 
 
 def reset(position: object, reason: str) -> bytes:
     """Say that the stream could not go on from the client's token, and where it goes on instead."""
-    return b"event: reset\n" + message(position, dump({"reason": reason}))
+    return message(position, dump({"reason": reason}), "reset")
 
 
 def dump(value: Any) -> bytes:

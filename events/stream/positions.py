@@ -23,6 +23,26 @@ def up_to(source: Position, event_id: int) -> Position:
     return Position(event_id, tuple(gap for gap in source.gaps if gap[1] < event_id))
 
 
+def before(source: Position, event_id: int) -> Position:
+    """Return where a reader stands that took what `source` has below `event_id`."""
+    below = _both(_read(source), ((0, event_id - 1),))
+    ranges = [(first, last) for first, last in below if last]
+    if not ranges:
+        return Position(0)
+    return up_to(source, ranges[-1][1])
+
+
+def narrowed(ranges: Ranges, ids: int) -> Ranges:
+    """Return the lowest part of the ranges, so many ids at most."""
+    part = []
+    for first, last in ranges:
+        if ids <= 0:
+            break
+        part.append((first, min(last, first + ids - 1)))
+        ids -= last - first + 1
+    return tuple(part)
+
+
 def above(ranges: Ranges, event_id: int) -> Ranges:
     """Return the part of the ranges that lies above the id."""
     return tuple((max(first, event_id + 1), last) for first, last in ranges if last > event_id)

@@ -1,12 +1,12 @@
 """The newest events of this process, kept once for all clients and bounded by their bytes."""
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from sovi.events.position import Position
-
+from .contents import Action, Event, Feed
 from .messages import message
+from .place import Place
 from .selection import Selection
 
 MAX_BYTES = 8 * 1024 * 1024
@@ -14,48 +14,36 @@ MAX_BATCHES = 1000
 
 
 class Block(NamedTuple):
-    """An event, the position of the hub after it, and both as sent to most clients."""
+    """An event or an action, and where a reader stands after it."""
 
-    event_id: int
-    position: Position
-    data: bytes
-    framed: bytes
+    content: Event | Action
+    place: Place
 
-
-def block(event_id: int, position: Position, data: bytes) -> Block:
-    return Block(event_id, position, data, message(position, data))
-
-
-class Selected(NamedTuple):
-    """Those events of a batch that a selection matches; `position` is that of the last, if any."""
-
-    ids: frozenset[int]
-    chunk: bytes
-    position: Position | None
+    def framed(self) -> bytes:
+        return message(self.place, self.content.data, self.content.name)
 
 
 class Batch:
-    """The events that one poll found; never empty.
+    """What one poll found in one table; `chunk` is what most clients are sent of it.
 
     `selected` is filled in once PostgreSQL has told; None there is a selection that it refused.
     """
 
-    def __init__(self, blocks: Collection[Block]) -> None:
+    def __init__(self, feed: Feed, blocks: Iterable[Block], place: Place) -> None:
+        self.feed = feed
         self.blocks = tuple(blocks)
-        self.position = self.blocks[-1].position
-        self.chunk = b"".join(block.framed for block in self.blocks)
-        self.selected: dict[Selection, Selected | None] = {}
+        self.place = place
+        self.chunk = b"".join(block.framed() for block in self.blocks)
+        self.selected: dict[Selection, Batch | None] = {}
 
-    def select(self, selection: Selection, ids: frozenset[int] | None) -> None:
-        if ids is None:
-            self.selected[selection] = None
-            return
-        found = [block for block in self.blocks if block.event_id in ids]
-        self.selected[selection] = Selected(
-            ids,
-            b"".join(block.framed for block in found),
-            found[-1].position if found else None,
-        )
+    @property
+    def event_ids(self) -> list[int]:
+        return [event_id for block in self.blocks for event_id in block.content.event_ids]
+
+    def select(self, selection: Selection, event_ids: Collection[int]) -> None:
+        found = ((block.content.only(event_ids), block.place) for block in self.blocks)
+        blocks = (Block(content, place) for content, place in found if content is not None)
+        self.selected[selection] = Batch(self.feed, blocks, self.place)
 
 
 class Recent:

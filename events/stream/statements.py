@@ -1,17 +1,44 @@
-"""The stream's SQL, besides what it shares with the producers' library."""
+"""The stream's SQL besides what all share who follow the table (`sovi.events.statements`).
 
-from sovi.events.statements import COLUMNS
-
-# The next ids of a client's catch-up; the limit inside keeps a range of millions cheap.
-PAGE = """
-SELECT page.id
-FROM unnest(%(firsts)s::bigint[], %(lasts)s::bigint[]) AS lacking (first, last)
-CROSS JOIN LATERAL (SELECT id FROM system_events
-                    WHERE id BETWEEN lacking.first AND lacking.last
-                    ORDER BY id LIMIT %(limit)s) AS page
-ORDER BY page.id LIMIT %(limit)s
+`wanted` is a query of ids. Parameters are psycopg's `%s`, as Django
+writes them.
 """
 
-ROWS = f"""
-SELECT {", ".join(COLUMNS)} FROM system_events WHERE id = ANY(%(ids)s::bigint[]) ORDER BY id
+from collections.abc import Sequence
+
+from sovi.events.statements import last_id
+
+from .contents import FEEDS
+
+
+def page(wanted: str) -> str:
+    """The next ids in some ranges; the limit inside keeps a range of millions cheap.
+
+    Parameters: the ranges' firsts and lasts, those of `wanted`, the limit twice.
+    """
+    return f"""
+SELECT page.id
+FROM unnest(%s::bigint[], %s::bigint[]) AS lacking (first, last)
+CROSS JOIN LATERAL (SELECT id FROM ({wanted}) AS wanted (id)
+                    WHERE id BETWEEN lacking.first AND lacking.last
+                    ORDER BY id LIMIT %s) AS page
+ORDER BY page.id LIMIT %s
+"""  # noqa: S608 - made of constants, and of Django's SQL
+
+
+def rows(table: str, columns: Sequence[str]) -> str:
+    """Whole rows by their ids, ascending."""
+    return f"""
+SELECT {", ".join(columns)} FROM {table} WHERE id = ANY(%s::bigint[]) ORDER BY id
 """  # noqa: S608
+
+
+def oldest_of_newest(wanted: str) -> str:
+    """The lowest of the newest ids; parameters: those of `wanted`, the highest id, how many."""
+    return f"""
+SELECT min(id) FROM (SELECT id FROM ({wanted}) AS wanted (id)
+                     WHERE id <= %s ORDER BY id DESC LIMIT %s) AS newest
+"""  # noqa: S608
+
+
+LAST_IDS = f"SELECT {', '.join(f'({last_id(feed.table)})' for feed in FEEDS)}"  # noqa: S608

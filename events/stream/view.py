@@ -5,7 +5,13 @@ from contextlib import aclosing
 from typing import Any
 
 from django.db import OperationalError
-from django.http import HttpRequest, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.http import (
+    HttpRequest,
+    HttpResponseBase,
+    JsonResponse,
+    QueryDict,
+    StreamingHttpResponse,
+)
 from django.views.decorators.csrf import csrf_exempt
 
 from events.credentials import authenticate
@@ -14,11 +20,13 @@ from events.filters import InvalidQuery, read_query
 from .client import Client
 from .hub import Full, current_hub
 from .messages import retry
+from .permission import PERMISSION
 from .release import release_request
 from .selection import Selection
 
 TOKEN_PARAMETER = "last_event_id"  # noqa: S105 - a parameter's name
-PERMISSION = "events.view_systemevent"
+BACKLOG_PARAMETER = "backlog"
+MAX_BACKLOG = 500
 AGAIN_SECONDS = 30
 
 HEADERS = {
@@ -35,31 +43,34 @@ async def stream(request: HttpRequest) -> HttpResponseBase:
     if request.method != "GET":
         return _error(405, f'Method "{request.method}" not allowed.', Allow="GET")
     try:
-        user = await authenticate(request)
-        allowed = user is not None and await user.ahas_perm(PERMISSION)
+        shown = await authenticate(request)
+        allowed = shown is not None and await shown[0].ahas_perm(PERMISSION)
     except OperationalError:
         return _error(503, "The database cannot be reached.", Retry_After=str(AGAIN_SECONDS))
-    if user is None:
+    if shown is None:
         detail = "Authentication credentials were not provided or are not valid."
         return _error(401, detail, WWW_Authenticate="Token")
     if not allowed:
         return _error(403, "You do not have permission to perform this action.")
     try:
-        filterset = read_query(request.GET, also=[TOKEN_PARAMETER])
+        filterset = read_query(request.GET, also=[TOKEN_PARAMETER, BACKLOG_PARAMETER])
+        backlog = _backlog(request.GET)
     except InvalidQuery as error:
         return JsonResponse(error.errors, status=400)
     hub = current_hub()
     if hub.closing:
         return _error(503, "The server is stopping.", Retry_After="1")
-    if not hub.has_room(user.pk):
+    _, credential = shown
+    if not hub.has_room(credential.user_id):
         return _error(429, "Too many open streams.", Retry_After=str(AGAIN_SECONDS))
     selection = Selection(filterset, request.GET)
     client = Client(
         hub,
-        user_id=user.pk,
+        credential=credential,
         selection=None if selection.everything else selection,
         # The header is newer: EventSource reconnects to the address it was given first.
         token=request.headers.get("Last-Event-ID") or request.GET.get(TOKEN_PARAMETER, ""),
+        backlog=backlog,
     )
     return StreamingHttpResponse(_chunks(client), content_type="text/event-stream", headers=HEADERS)
 
@@ -72,6 +83,16 @@ async def _chunks(client: Client) -> AsyncGenerator[bytes, None]:
                 yield chunk
     except Full:  # of many requests at once, more may have passed the view's check
         yield retry(AGAIN_SECONDS * 1000)
+
+
+def _backlog(query: QueryDict) -> int:
+    """Raises InvalidQuery."""
+    text = query.get(BACKLOG_PARAMETER, "0")
+    # int() alone would take "+1", "1_000" and digits of other scripts.
+    if text.isascii() and text.isdecimal() and len(text) < 4 and int(text) <= MAX_BACKLOG:
+        return int(text)
+    reason = f"This must be a whole number from 0 to {MAX_BACKLOG}."
+    raise InvalidQuery({BACKLOG_PARAMETER: [reason]})
 
 
 def _error(status: int, detail: str, **headers: Any) -> JsonResponse:

@@ -5,7 +5,9 @@ from itertools import pairwise
 from typing import Self
 
 MAX_GAPS = 200
-"""Ranges a position may hold; a reader that would need more waits instead (see `settled`)."""
+"""Ranges a reader's position may hold; one that would need more waits instead (see `settled`).
+
+What two readers have read, united, may need as many as both."""
 
 MAX_ID = 2**63 - 1
 
@@ -28,7 +30,7 @@ class Position:
         position = cls(_id(high), tuple(_range(gap) for gap in gaps))
         edges = [edge for gap in position.gaps for edge in gap]
         apart = all(last < first for (_, last), (first, _) in pairwise(position.gaps))
-        if len(gaps) > MAX_GAPS or edges != sorted(edges) or not apart:
+        if len(gaps) > 2 * MAX_GAPS or edges != sorted(edges) or not apart:
             raise ValueError(f"{text[:40]!r} is not a position in the event table")
         if edges and edges[-1] >= position.high:
             raise ValueError(f"{text[:40]!r} has a gap above its highest event id")

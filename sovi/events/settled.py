@@ -136,34 +136,47 @@ class Tracker:
     """Follows the table: which rows of each poll are new, and which gaps are still open.
 
     Pure state. A poll runs `statements.HOLDERS` and hands them to `capture`, runs
-    `statements.READ_NEW` with `read_params()` and hands the ids to `observe`, all on one connection
+    `statements.read_new` with `read_params()` and hands the ids to `observe`, all on one connection
     in autocommit. No row is read twice, unless a position had no room for the gaps around it.
+
+    At and below `floor` nothing is known but whether all who wrote when it began have ended.
     """
 
     def __init__(
-        self, high: int, gaps: Iterable[tuple[int, int]] = (), *, max_gaps: int = MAX_GAPS
+        self,
+        high: int,
+        gaps: Iterable[tuple[int, int]] = (),
+        *,
+        floor: int = 0,
+        max_gaps: int = MAX_GAPS,
     ) -> None:
         self.high = high
         self.gaps = [Gap(first, last) for first, last in gaps]
+        self._below = Gap(0, floor)
         self._max_gaps = max_gaps
 
     @property
     def position(self) -> Position:
         return Position(self.high, tuple((gap.first, gap.last) for gap in self.gaps))
 
+    def knows(self, position: Position) -> bool:
+        """Whether what a reader at the position lacks is settled but for the gaps."""
+        lowest_unread = position.gaps[0][0] if position.gaps else position.high + 1
+        return lowest_unread > self._below.last or self._below.is_over
+
     def reconnected(self) -> None:
         """Capture anew before closing a gap: a prepared transaction's holder has a new name now."""
-        for gap in self.gaps:
+        for gap in (*self.gaps, self._below):
             gap.holders, gap.to_read = None, True
 
     def capture(self, holders: Iterable[str]) -> None:
         """Take in who holds the table's lock, before the rows are read."""
         held = frozenset(holders)
-        for gap in self.gaps:
+        for gap in (*self.gaps, self._below):
             gap.narrow(held)
 
     def read_params(self, limit: int) -> dict[str, Any]:
-        """Parameters of `statements.READ_NEW`: `limit` rows above the high id, as many in gaps."""
+        """Parameters of `statements.read_new`: `limit` rows above the high id, as many in gaps."""
         to_read = [gap for gap in self.gaps if gap.to_read]
         return {
             "high": self.high,

@@ -124,21 +124,30 @@ def select_events(
 
 # -- Settled reading (see `settled`) --------------------------------------------------------------
 
-# The last id given out, whether or not its row is (still) there; without a sequence, any may be.
-LAST_ID = """
+
+def last_id(table: str) -> str:
+    """The last id given out, whether or not its row is (still) there; without a sequence, any."""
+    return f"""
 SELECT CASE WHEN sequence.name IS NULL THEN 9223372036854775807
             ELSE coalesce(pg_sequence_last_value(sequence.name::regclass), 0) END
-FROM (SELECT pg_get_serial_sequence('system_events', 'id') AS name) AS sequence
+FROM (SELECT pg_get_serial_sequence('{table}', 'id') AS name) AS sequence
 """
 
-# An id given by hand above the sequence does not count: the sequence will still pass below it.
-NEWEST_ID = f"""
-SELECT least((SELECT coalesce(max(id), 0) FROM system_events), ({LAST_ID}))
-"""
+
+def newest_id(table: str) -> str:
+    """The highest id to be seen.
+
+    One given by hand above the sequence does not count: the sequence will still pass below it.
+    """
+    return f"SELECT least((SELECT coalesce(max(id), 0) FROM {table}), ({last_id(table)}))"
+
+
+NEWEST_ID = newest_id("system_events")
 
 # INSERT and COPY lock the table before they draw an id, and let go once their rows are visible.
 # A partition written directly is locked itself, its parent is not; other databases don't matter.
 # A reader's own transaction sees what it wrote. A table without partitions has no partition tree.
+# Who writes `event_actions` writes the events too; one set of holders serves both.
 HOLDERS = """
 SELECT DISTINCT virtualtransaction
 FROM pg_locks
@@ -146,28 +155,34 @@ WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND granted
   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
   AND pid IS DISTINCT FROM pg_backend_pid()
   AND relation IN (SELECT 'system_events'::regclass
-                   UNION SELECT relid FROM pg_partition_tree('system_events'))
+                   UNION SELECT relid FROM pg_partition_tree('system_events')
+                   UNION SELECT to_regclass('event_actions'))
 """
 
-# What a follower has not read: rows above its high id, and in the gaps it left open below. Each
-# half is bounded: a batch of a million rows that was open while others committed is one gap, and
-# must not arrive in one piece.
-READ_NEW = f"""
-(SELECT {", ".join(COLUMNS)} FROM system_events
- WHERE id > %(high)s AND id <= ({NEWEST_ID})
+
+def read_new(table: str, columns: Sequence[str]) -> str:
+    """What a follower has not read: rows above its high id, and in the gaps it left open below.
+
+    Each half is bounded: a batch of a million rows that was open while others committed is one gap,
+    and must not arrive in one piece.
+    """
+    return f"""
+(SELECT {", ".join(columns)} FROM {table}
+ WHERE id > %(high)s AND id <= ({newest_id(table)})
  ORDER BY id LIMIT %(limit)s)
 UNION ALL
-(SELECT {", ".join(f"late.{column}" for column in COLUMNS)}
+(SELECT {", ".join(f"late.{column}" for column in columns)}
  FROM unnest(%(firsts)s::bigint[], %(lasts)s::bigint[]) AS gap (first, last)
- JOIN system_events AS late ON late.id BETWEEN gap.first AND gap.last
+ JOIN {table} AS late ON late.id BETWEEN gap.first AND gap.last
  ORDER BY late.id LIMIT %(limit)s)
 """
 
-# Where a follower starts: ids below its high id that were not visible then, and may yet be.
-GAPS_BELOW = """
+
+def gaps_below(table: str) -> str:
+    """Where a follower starts: ids below its high id that are not visible, and may yet be."""
+    return f"""
 SELECT previous_id + 1 AS first, id - 1 AS last
-FROM (SELECT id, lag(id, 1, greatest(%(high)s - %(lookback)s, 0)) OVER (ORDER BY id) AS previous_id
-      FROM system_events
-      WHERE id > %(high)s - %(lookback)s AND id <= %(high)s) AS seen
+FROM (SELECT id, lag(id, 1, %(floor)s::bigint) OVER (ORDER BY id) AS previous_id
+      FROM {table} WHERE id > %(floor)s AND id <= %(high)s) AS seen
 WHERE id > previous_id + 1
 """

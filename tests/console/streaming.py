@@ -17,6 +17,7 @@ import httpx
 import psycopg
 from django.contrib.auth import get_user_model
 
+from events.credentials import Credential
 from events.models import ApiToken
 from events.stream.client import Client
 from events.stream.hub import Hub, Limits
@@ -163,6 +164,10 @@ def insert(
     return int(row[0])
 
 
+def a_client(hub: Hub, *, user_id: int = 1, **options: Any) -> Client:
+    return Client(hub, credential=Credential("token", "digest", user_id), **options)
+
+
 @dataclass
 class Collector:
     """A client of a hub in this process, with all that it was sent."""
@@ -193,7 +198,7 @@ class Collector:
 @asynccontextmanager
 async def collecting(hub: Hub, **options: Any) -> AsyncIterator[Collector]:
     """Run a client to the end of the block; it has told its first position at the beginning."""
-    collector = Collector(Client(hub, user_id=options.pop("user_id", 1), **options))
+    collector = Collector(a_client(hub, **options))
     task = asyncio.create_task(collector.run())
     try:
         await until(lambda: collector.token is not None or task.done())

@@ -1,0 +1,98 @@
+"""One table that streams follow, read as settled: where reading begins, what each poll finds."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple, Self
+
+import psycopg
+from psycopg.rows import dict_row
+
+from sovi.events.position import MAX_GAPS, Position
+from sovi.events.settled import Tracker
+from sovi.events.statements import HOLDERS, gaps_below, last_id, newest_id, read_new
+
+from .contents import Action, Event, Feed
+
+PAGE_ROWS = 500
+LOOKBACK_IDS = 100_000
+"""How far below the newest id open transactions are looked for when reading begins."""
+
+Connection = psycopg.AsyncConnection[Any]
+
+
+class Found(NamedTuple):
+    """What a poll found, each with the position after it, and whether there is more to read."""
+
+    contents: list[tuple[Event | Action, Position]]
+    more: bool
+
+
+class Source:
+    """For each poll capture, then read. Raises psycopg.Error."""
+
+    def __init__(self, feed: Feed, tracker: Tracker) -> None:
+        self.feed = feed
+        self._tracker = tracker
+        self._read_new = read_new(feed.table, feed.columns).encode()
+
+    @classmethod
+    async def begin(cls, feed: Feed, connection: Connection) -> Self:
+        """Begin with now; the gaps are what may yet appear below."""
+        newest = await _number(connection, newest_id(feed.table))
+        floor = max(newest - LOOKBACK_IDS, 0)
+        cursor = await connection.execute(
+            gaps_below(feed.table).encode(), {"high": newest, "floor": floor}
+        )
+        tracker = Tracker(newest, await cursor.fetchall(), floor=floor)
+        source = cls(feed, tracker)
+        # Once through: gaps that nobody holds open are closed before anyone sees the position.
+        source.capture(await read_holders(connection))
+        await source.read(connection)
+        if len(tracker.gaps) > MAX_GAPS:
+            tracker.high = tracker.gaps[MAX_GAPS].first - 1
+            del tracker.gaps[MAX_GAPS:]
+        return source
+
+    @property
+    def position(self) -> Position:
+        """Where all that was found leads."""
+        return self._tracker.position
+
+    @property
+    def has_gaps(self) -> bool:
+        return bool(self._tracker.gaps)
+
+    def knows(self, position: Position) -> bool:
+        """Whether what a reader at the position lacks is settled but for the gaps of ours."""
+        return self._tracker.knows(position)
+
+    async def is_void(self, connection: Connection) -> bool:
+        """Whether the table is behind what was read from it: its sequence has gone back."""
+        return await _number(connection, last_id(self.feed.table)) < self._tracker.high
+
+    def reconnected(self) -> None:
+        self._tracker.reconnected()
+
+    def capture(self, holders: Iterable[str]) -> None:
+        self._tracker.capture(holders)
+
+    async def read(self, connection: Connection) -> Found:
+        """Read what is new, after a capture; each row is found once."""
+        tracker = self._tracker
+        async with connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(self._read_new, tracker.read_params(PAGE_ROWS))
+            contents = {row["id"]: self.feed.content(row) for row in await cursor.fetchall()}
+        late = sum(row_id <= tracker.high for row_id in contents)
+        observed = tracker.observe(contents, PAGE_ROWS)
+        found = [(contents[row_id], position) for row_id, position in observed]
+        return Found(found, bool(found) and max(late, len(contents) - late) >= PAGE_ROWS)
+
+
+async def read_holders(connection: Connection) -> list[str]:
+    """Return who may yet commit rows below those seen."""
+    cursor = await connection.execute(HOLDERS)
+    return [holder for (holder,) in await cursor.fetchall()]
+
+
+async def _number(connection: Connection, statement: str) -> int:
+    cursor = await connection.execute(statement.encode())
+    return int((await cursor.fetchall())[0][0])

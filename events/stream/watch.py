@@ -1,0 +1,38 @@
+"""Tells in the log what keeps the streams from seeing every event, once for each such thing."""
+
+import logging
+import time
+
+import psycopg
+
+from events import obstacles
+
+from .source import Connection
+
+LOOK_SECONDS = 60.0
+
+logger = logging.getLogger(__name__)
+
+
+class Standby(psycopg.OperationalError):
+    """Connected to a server that only reads: wait for the primary."""
+
+
+class Watch:
+    def __init__(self) -> None:
+        self._known: set[obstacles.Obstacle] = set()
+        self._looked_at = 0.0
+
+    def is_due(self) -> bool:
+        return time.monotonic() - self._looked_at >= LOOK_SECONDS
+
+    async def look(self, connection: Connection) -> None:
+        """Log what is new. Raises Standby, where there is nothing to follow."""
+        self._looked_at = time.monotonic()
+        cursor = await connection.execute(obstacles.FIND.encode())
+        found = set(obstacles.read(await cursor.fetchall()))
+        if obstacles.STANDBY in found:
+            raise Standby(str(obstacles.STANDBY))
+        for obstacle in found - self._known:
+            logger.warning("%s", obstacle)
+        self._known = found
