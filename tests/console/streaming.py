@@ -16,11 +16,14 @@ from typing import Any
 import httpx
 import psycopg
 from django.contrib.auth import get_user_model
+from django.http import QueryDict
 
 from events.credentials import Credential
+from events.filters import read_query
 from events.models import ApiToken
 from events.stream.client import Client
 from events.stream.hub import Hub, Limits
+from events.stream.selection import Selection
 
 PATIENCE_SECONDS = 15.0
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -166,6 +169,12 @@ def insert(
 
 def a_client(hub: Hub, *, user_id: int = 1, **options: Any) -> Client:
     return Client(hub, credential=Credential("token", "digest", user_id), **options)
+
+
+def selection(**parameters: str) -> Selection:
+    query = QueryDict(mutable=True)
+    query.update(parameters)
+    return Selection(read_query(query), query)
 
 
 @dataclass

@@ -6,19 +6,9 @@ from contextlib import AsyncExitStack, ExitStack
 
 import psycopg
 import pytest
-from django.http import QueryDict
-from streaming import Collector, a_hub, collecting, insert, until, writer
-
-from events.filters import read_query
-from events.stream.selection import Selection
+from streaming import Collector, a_hub, collecting, insert, selection, until, writer
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def selection(**parameters: str) -> Selection:
-    query = QueryDict(mutable=True)
-    query.update(parameters)
-    return Selection(read_query(query), query)
 
 
 class History:

@@ -1,0 +1,121 @@
+"""Who loses the right to read the stream while it is open is cut, and told why on coming back."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.contrib.sessions.models import Session
+from django.db.models import F
+from django.test import Client as Browser
+from streaming import Stream, insert, run_server, writer
+
+from events.models import ApiToken
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PATH = "/api/logs/stream"
+CHECKS = """
+SELECT query_start FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = 'sovi stream reader'
+  AND query LIKE '%events_api_token%'
+"""
+User = get_user_model()
+
+
+@pytest.fixture(scope="module")
+def url(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    log = tmp_path_factory.mktemp("server") / "server.log"
+    with run_server(log, SOVI_STREAM_RECHECK_SECONDS="0.2") as (url, _):
+        yield url
+
+
+@pytest.fixture
+def user(transactional_db: None) -> Any:
+    user = User.objects.create_user("ada", password="secret")
+    user.groups.add(Group.objects.get(name="Event viewers"))
+    return user
+
+
+def by_token(user: Any) -> dict[str, str]:
+    return {"Authorization": f"Token {ApiToken.objects.create(user=user, kind='person')[1]}"}
+
+
+def by_session(user: Any) -> dict[str, str]:
+    browser = Browser()
+    browser.force_login(user)
+    return {"Cookie": f"sessionid={browser.cookies['sessionid'].value}"}
+
+
+def change_password(user: Any) -> None:
+    user.set_password("other")
+    user.save()
+
+
+LOSSES = {
+    "the account was deactivated": (lambda user: User.objects.update(is_active=False), 401),
+    "the user is gone": (lambda user: user.delete(), 401),
+    "the group was left": (lambda user: user.groups.clear(), 403),
+    "the permission was removed": (
+        lambda user: user.groups.get().permissions.clear(),
+        403,
+    ),
+    "the token was revoked": (lambda user: ApiToken.objects.all().delete(), 401),
+    "the token expired": (
+        lambda user: ApiToken.objects.update(expiry=F("created") - timedelta(seconds=1)),
+        401,
+    ),
+    "the session ended": (lambda user: Session.objects.all().delete(), 401),
+    "the session expired": (
+        lambda user: Session.objects.update(expire_date=F("expire_date") - timedelta(days=99)),
+        401,
+    ),
+    "the password was changed": (change_password, 401),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_who_lost_it_is_cut_and_refused_while_others_read_on(
+    url: str, user: Any, loss: str
+) -> None:
+    lose: Callable[[Any], object]
+    lose, status = LOSSES[loss]
+    shown = by_session(user) if "session" in loss or "password" in loss else by_token(user)
+    other = by_token(User.objects.create_superuser("bob"))
+    if "token" in loss:
+        other = by_session(User.objects.get(username="bob"))
+    elif "account" in loss:
+        other = by_token(User.objects.create_superuser("eve"))
+    with (
+        httpx.stream("GET", url + PATH, headers=shown, timeout=15) as answer,
+        httpx.stream("GET", url + PATH, headers=other, timeout=15) as others,
+    ):
+        assert (answer.status_code, others.status_code) == (200, 200)
+        others_stream = Stream(others)
+        others_stream.next(lambda message: message.id)
+        lose(user)
+        if "account" in loss:
+            User.objects.filter(username="eve").update(is_active=True)
+        Stream(answer).rest()  # ends, and cleanly
+        with writer(autocommit=True) as connection:
+            event_id = insert(connection)
+        assert others_stream.event().json["id"] == event_id
+    assert httpx.get(url + PATH, headers=shown).status_code == status
+
+
+@pytest.mark.parametrize("show", [by_token, by_session])
+def test_who_may_still_read_it_reads_on_over_many_checks(
+    url: str, user: Any, show: Callable[[Any], dict[str, str]]
+) -> None:
+    with httpx.stream("GET", url + PATH, headers=show(user), timeout=15) as answer:
+        stream = Stream(answer)
+        stream.next(lambda message: message.id)
+        seen = set()
+        with writer(autocommit=True) as connection:
+            while len(seen) < 4:  # each check is another query of the same connection
+                seen |= set(connection.execute(CHECKS).fetchall())
+            event_id = insert(connection)
+        assert stream.event().json["id"] == event_id
