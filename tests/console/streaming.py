@@ -101,11 +101,14 @@ def open_stream(url: str, token: str, headers: Any = None, **parameters: str) ->
 
 
 @contextmanager
-def run_server(log: Path, **environment: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def run_server(
+    log: Path, *, port: int | None = None, **environment: str
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Run a web server of its own, with settings of its own; yield its URL and process."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+    if port is None:
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            port = listener.getsockname()[1]
     command = [sys.executable, "-m", "uvicorn", "sovi_site.asgi:application", "--port", str(port)]
     with log.open("ab") as output:
         process = subprocess.Popen(

@@ -1,0 +1,113 @@
+"""A client of Server-Sent Events (WHATWG HTML, section 9.2) that goes on where it was cut off."""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+import httpx
+
+RETRY_SECONDS = 3.0
+LONGEST_RETRY_SECONDS = 30.0
+SILENCE_SECONDS = 60.0
+"""Servers send keep-alives: one that is silent for so long is gone."""
+TRY_AGAIN = (429, 502, 503, 504)
+
+
+class Message(NamedTuple):
+    """`event` is empty for a message without a name."""
+
+    event: str
+    data: str
+
+
+class Refused(Exception):
+    """The server answered that asking again is of no use; the text says why."""
+
+
+class EventSource:
+    """Reads one address for ever; `told` gets a line for a person whenever the stream was cut."""
+
+    def __init__(
+        self,
+        client: httpx.Client,
+        path: str,
+        parameters: Mapping[str, str],
+        *,
+        told: Callable[[str], object],
+    ) -> None:
+        self._client = client
+        self._path = path
+        self._parameters = parameters
+        self._told = told
+        self._last_id = ""
+        self._retry_seconds = RETRY_SECONDS
+
+    def messages(self) -> Iterator[Message]:
+        """Yield messages, over lost connections and restarts of the server. Raises Refused."""
+        failures = 0
+        while True:
+            seconds = None
+            headers = {"Accept": "text/event-stream"}
+            if self._last_id:
+                headers["Last-Event-ID"] = self._last_id
+            try:
+                with self._client.stream(
+                    "GET",
+                    self._path,
+                    params=self._parameters,
+                    headers=headers,
+                    timeout=httpx.Timeout(10, read=SILENCE_SECONDS),
+                ) as response:
+                    if response.status_code == 200:
+                        failures = 0
+                        yield from self._read(response.iter_lines())
+                        why = "The server ended the stream"
+                    else:
+                        why, seconds = refusal(response)
+            except httpx.TransportError as error:
+                why = str(error) or type(error).__name__
+            if seconds is None:
+                longest = min(self._retry_seconds * 2**failures, LONGEST_RETRY_SECONDS)
+                # A server that was restarted is not to meet all its clients at once.
+                seconds = longest * random.uniform(0.5, 1)  # noqa: S311
+            failures += 1
+            self._told(f"{why}; connecting again in {seconds:.1f} s.")
+            time.sleep(seconds)
+
+    def _read(self, lines: Iterable[str]) -> Iterator[Message]:
+        event = ""
+        data: list[str] = []
+        for line in lines:
+            name, _, value = line.partition(":")
+            value = value.removeprefix(" ")
+            if not line:
+                if data:
+                    yield Message(event, "\n".join(data))
+                event, data = "", []
+            elif name == "event":
+                event = value
+            elif name == "data":
+                data.append(value)
+            elif name == "id" and "\0" not in value:
+                self._last_id = value
+            elif name == "retry" and value.isdecimal():
+                self._retry_seconds = int(value) / 1000
+
+
+def refusal(response: httpx.Response) -> tuple[str, float | None]:
+    """Return why the server did not serve, and after how many seconds it wants to be asked again.
+
+    Raises Refused.
+    """
+    response.read()
+    try:
+        answer = response.json()
+        detail = answer.get("detail") or "; ".join(f"{k}: {' '.join(v)}" for k, v in answer.items())
+    except (ValueError, AttributeError, TypeError):
+        detail = response.reason_phrase
+    why = f"The server answered {response.status_code}: {detail}"
+    if response.status_code not in TRY_AGAIN:
+        raise Refused(why)
+    after = response.headers.get("Retry-After", "")
+    return why.rstrip("."), float(after) if after.isdecimal() else None
