@@ -54,8 +54,9 @@ function describe(element) {
   return element.matches("summary") ? "summary" : null;
 }
 
-const stream = new EventStream("/api/logs/stream?severity=warning,error,critical");
-showState(stream, document.getElementById("stream-state"));
+const words = document.getElementById("stream-state");
+const stream = new EventStream(words.dataset.stream);
+showState(stream, words);
 stream.addEventListener("event", () => schedule(SOON_MS));
 stream.addEventListener("reset", () => schedule(0));
 document.addEventListener("visibilitychange", () => { if (!document.hidden) schedule(0); });

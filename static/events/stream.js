@@ -11,6 +11,7 @@ export class EventStream extends EventTarget {
   #retryMs = FIRST_RETRY_MS;
   #address;
   #token;
+  #wanted = false;
   state = "connecting";
 
   // Dispatches "event" (detail: the JSON text), "state", and "reset" when events may be missing.
@@ -20,10 +21,11 @@ export class EventStream extends EventTarget {
     this.#token = token;
     document.addEventListener("visibilitychange", () => this.#visibilityChanged());
     addEventListener("pagehide", () => this.#close());
-    addEventListener("pageshow", (event) => { if (event.persisted) this.open(); });
+    addEventListener("pageshow", (event) => { if (event.persisted && this.#wanted) this.open(); });
   }
 
   open() {
+    this.#wanted = true;
     clearTimeout(this.#timer);
     this.#close();
     // A new EventSource sends no Last-Event-ID of its own.
@@ -45,6 +47,13 @@ export class EventStream extends EventTarget {
     };
   }
 
+  // Gives the connection back; open() goes on after the last event received.
+  suspend() {
+    this.#wanted = false;
+    clearTimeout(this.#timer);
+    this.#close();
+  }
+
   // The server answered with an error (429 or 503, say): the browser gives up, we come back.
   #refused() {
     this.#become("disconnected");
@@ -53,6 +62,7 @@ export class EventStream extends EventTarget {
   }
 
   #visibilityChanged() {
+    if (!this.#wanted) return;
     clearTimeout(this.#timer);
     if (document.hidden) {
       // A browser opens few connections to one server: a tab nobody sees must not hold one.
@@ -75,12 +85,14 @@ export class EventStream extends EventTarget {
   }
 }
 
-// Keep an element's text at the stream's state, in the words its data attributes hold.
-export function showState(stream, element) {
+// Keep an element's text at the stream's state, in the words its data attributes hold; while
+// `paused()` the page itself is paused, whatever its connection does.
+export function showState(stream, element, paused = () => false) {
   const show = () => {
-    element.dataset.state = stream.state;
-    element.textContent = element.dataset[stream.state];
+    element.dataset.state = paused() ? "paused" : stream.state;
+    element.textContent = element.dataset[element.dataset.state];
   };
   stream.addEventListener("state", show);
   show();
+  return show;
 }

@@ -42,6 +42,9 @@ def fill(seen: Any, text: str = "Login failed: unexpected screen") -> dict[str, 
     return {
         "overview": "/admin/",
         "overview of a quarter": "/admin/?span=15m",
+        "live": "/admin/events/live/?severity=error&highlight=failed&category=auth",
+        "live without events": "/admin/events/live/?q=zzz",
+        "live with an unreadable filter": "/admin/events/live/?severity=zzz",
         "list": LIST,
         "filtered list": f"{LIST}?severity=error&severity=critical&since=24h&device=iphone",
         "list of one type": f"{LIST}?event_type=login_failed",
@@ -55,6 +58,13 @@ def fill(seen: Any, text: str = "Login failed: unexpected screen") -> dict[str, 
         "history": "/admin/events/eventaction/",
         "tokens": "/admin/events/apitoken/",
     }
+
+
+def go(page: Any, name: str, path: str) -> None:
+    """Open a page and wait for what its script adds."""
+    page.goto(path)
+    if name in ("live", "hostile tail"):
+        page.locator("#tail summary").first.click()
 
 
 def violations(page: Any) -> list[str]:
@@ -71,7 +81,7 @@ def test_axe_finds_nothing_on_any_page(visit: Any, scheme: str) -> None:
     seen = visit(scheme=scheme)
     found = {}
     for name, path in fill(seen).items():
-        seen.page.goto(path)
+        go(seen.page, name, path)
         if problems := violations(seen.page):
             found[name] = problems
     assert found == {}
@@ -87,8 +97,8 @@ def test_axe_finds_nothing_on_the_login_page(visit: Any, scheme: str) -> None:
 def test_axe_finds_nothing_on_a_phone(visit: Any) -> None:
     seen = visit(width=390)
     pages = fill(seen)
-    for name in ("list", "detail", "device"):
-        seen.page.goto(pages[name])
+    for name in ("overview", "live", "list", "detail", "device"):
+        go(seen.page, name, pages[name])
         assert violations(seen.page) == [], name
 
 
@@ -96,7 +106,7 @@ def test_axe_finds_nothing_on_a_phone(visit: Any) -> None:
 def test_no_page_scrolls_sideways(visit: Any, text: str) -> None:
     seen = visit()
     for name, path in fill(seen, text).items():
-        seen.page.goto(path)
+        go(seen.page, name, path)
         for width in (390, 768, 1024, 1100, 1440):
             seen.page.set_viewport_size({"width": width, "height": 900})
             assert seen.has_no_sideways_scroll(), (name, width)
@@ -105,8 +115,9 @@ def test_no_page_scrolls_sideways(visit: Any, text: str) -> None:
 def test_hostile_text_is_inert_on_every_page(visit: Any) -> None:
     seen = visit()
     pages = fill(seen, HOSTILE)
+    pages["hostile tail"] = f"/admin/events/live/?highlight={HOSTILE}&event_type={HOSTILE}"
     pages["hostile filters"] = f"{LIST}?category={HOSTILE}&device={HOSTILE}&since={HOSTILE}"
     for name, path in pages.items():
-        seen.page.goto(path)
+        go(seen.page, name, path)
         assert seen.page.evaluate("window.hit") is None, name
         assert seen.page.locator("img[src=x]").count() == 0, name

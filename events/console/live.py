@@ -1,0 +1,81 @@
+"""The live tail: events as they commit, filtered as the address says."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+
+from events.filters import EventFilterSet, InvalidQuery, read_query
+from events.models import SystemEvent
+from sovi.events import catalog
+
+HIGHLIGHT = "highlight"
+BACKLOG_ROWS = 200
+BACKLOG_IDS = 10_000
+"""How far back the rows shown at first are looked for, whatever the filter matches."""
+
+
+def live(request: HttpRequest) -> HttpResponse:
+    if not request.user.has_perm("events.view_systemevent"):
+        raise PermissionDenied
+    query = request.GET.copy()
+    highlight = query.pop(HIGHLIGHT, [""])[-1]
+    context = {
+        **admin.site.each_context(request),
+        "title": _("Live"),
+        "highlight": highlight,
+        "text": query.get("q", ""),
+        "severities": list(severity_chips(request.GET)),
+        "chips": list(other_chips(request.GET)),
+        "other_filters": [
+            (name, value)
+            for name, values in query.lists()
+            if name not in ("q", HIGHLIGHT)
+            for value in values
+        ],
+    }
+    try:
+        filterset = read_query(query)
+    except InvalidQuery as error:
+        context["problems"] = [
+            f"{name}: {reason}" for name, reasons in error.errors.items() for reason in reasons
+        ]
+    else:
+        context |= {"filters": query.urlencode(), "start": start_of_backlog(filterset)}
+    return TemplateResponse(request, "admin/console/live.html", context)
+
+
+def start_of_backlog(filterset: EventFilterSet) -> int:
+    """The position from which a stream first sends the latest rows, then goes on live."""
+    newest: int = SystemEvent.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    oldest = max(newest - BACKLOG_IDS, 0)
+    ids = filterset.qs.filter(pk__gt=oldest).order_by("-pk").values_list("pk", flat=True)
+    first = next(iter(ids[BACKLOG_ROWS - 1 : BACKLOG_ROWS]), None)
+    return oldest if first is None else first - 1
+
+
+def severity_chips(query: QueryDict) -> Iterator[dict[str, Any]]:
+    """Each severity, whether it is asked for, and the query that turns it round."""
+    given = [value for text in query.getlist("severity") for value in text.split(",") if value]
+    for severity in catalog.SEVERITIES[::-1]:
+        selected = severity in given
+        after = query.copy()
+        after.setlist(
+            "severity",
+            [value for value in given if value != severity] if selected else [*given, severity],
+        )
+        yield {"severity": severity, "selected": selected, "query": after.urlencode()}
+
+
+def other_chips(query: QueryDict) -> Iterator[dict[str, str]]:
+    """The filters that have no field on the page, each with the query that takes it away."""
+    for name, values in query.lists():
+        if name in ("severity", "q", HIGHLIGHT):
+            continue
+        rest = query.copy()
+        del rest[name]
+        yield {"label": name, "value": ", ".join(values), "query": rest.urlencode()}

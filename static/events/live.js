@@ -1,0 +1,171 @@
+// The live tail. What arrives waits in one bounded queue and is shown frame by frame while the page
+// follows; when the queue is full the connection is given back, and its token brings the rest later.
+
+import { EventStream, showState } from "./stream.js";
+
+const ROWS_SHOWN = 1000;
+const ROWS_WAITING = 2000;
+const ROWS_A_FRAME = 100;
+const NEAR_PX = 24;
+
+const words = document.getElementById("stream-state");
+const tail = document.getElementById("tail");
+const empty = document.getElementById("tail-empty");
+const fresh = document.getElementById("tail-new");
+const pause = document.getElementById("pause");
+const highlight = document.getElementById("highlight");
+const clock = new Intl.DateTimeFormat("sv", {
+  timeZone: tail.dataset.zone, dateStyle: "short", timeStyle: "medium",
+});
+const known = new Set(["critical", "error", "warning", "info"]);
+
+const stream = new EventStream(words.dataset.stream, words.dataset.start);
+let queue = [];
+let paused = false;
+let full = false;
+let following = true;
+let lastTop = 0;
+let frame = 0;
+
+const atTheEnd = () => tail.scrollHeight - tail.scrollTop - tail.clientHeight < NEAR_PX;
+const text = (className, content) => {
+  const element = document.createElement("span");
+  element.className = className;
+  element.textContent = content;
+  return element;
+};
+
+function mark(element) {
+  const [content, wanted] = [element.textContent, highlight.value.trim().toLowerCase()];
+  element.replaceChildren();
+  let from = 0;
+  // Lower case may be longer than what it was made of: then nothing is marked rather than wrongly.
+  const lower = content.toLowerCase();
+  if (wanted && lower.length === content.length) {
+    for (let at = lower.indexOf(wanted); at >= 0; at = lower.indexOf(wanted, from)) {
+      const found = document.createElement("mark");
+      found.textContent = content.slice(at, at + wanted.length);
+      element.append(content.slice(from, at), found);
+      from = at + wanted.length;
+    }
+  }
+  element.append(content.slice(from));
+}
+
+function row(json) {
+  const event = JSON.parse(json);
+  const details = document.createElement("details");
+  const summary = document.createElement("summary");
+  const time = document.createElement("time");
+  const instant = new Date(event.timestamp);
+  time.dateTime = event.timestamp;
+  time.title = `${event.timestamp.replace("T", " ").slice(0, 19)} UTC`;
+  time.textContent = clock.format(instant);
+  const kind = known.has(event.severity) ? event.severity : "other";
+  const message = text("tail-message", event.message.trim() || tail.dataset.noMessage);
+  const type = text("tail-type", event.event_type);
+  mark(message);
+  mark(type);
+  summary.append(time, text(`severity severity-${kind}`, event.severity || "–"), type, message);
+  details.append(summary);
+  details.addEventListener("toggle", () => { if (details.children.length === 1) fill(details, event); });
+  return details;
+}
+
+function fill(details, event) {
+  const pre = document.createElement("pre");
+  pre.tabIndex = 0;
+  pre.textContent = JSON.stringify(event, null, 2);
+  const link = document.createElement("a");
+  link.href = `${tail.dataset.event}${event.id}/change/`;
+  link.textContent = `${tail.dataset.open} #${event.id}`;
+  details.append(pre, link);
+}
+
+function show() {
+  frame = 0;
+  const showing = following && !paused;
+  if (showing && queue.length) {
+    const taken = queue.splice(0, ROWS_A_FRAME);
+    tail.append(...taken.map((json) => (typeof json === "string" ? row(json) : json)));
+    while (tail.children.length > ROWS_SHOWN) tail.firstElementChild.remove();
+    toTheEnd();
+    empty.hidden = true;
+  }
+  if (full && queue.length < ROWS_WAITING / 2) {
+    full = false;
+    stream.open();
+  }
+  fresh.hidden = showing || !queue.length;
+  const count = queue.length.toLocaleString() + (full ? "+" : "");
+  fresh.textContent = fresh.dataset.text.replace("%(count)s", count);
+  if (showing && queue.length) schedule();
+}
+
+function schedule() {
+  frame ||= requestAnimationFrame(show);
+}
+
+function take(item) {
+  queue.push(item);
+  if (queue.length >= ROWS_WAITING && !full) {
+    full = true;
+    stream.suspend();
+  }
+  schedule();
+}
+
+function setPaused(value) {
+  paused = value;
+  pause.setAttribute("aria-pressed", String(paused));
+  pause.textContent = paused ? pause.dataset.resume : pause.dataset.pause;
+  showWords();
+  if (!paused) follow();
+}
+
+function follow() {
+  following = true;
+  toTheEnd();
+  schedule();
+}
+
+function toTheEnd() {
+  tail.scrollTop = tail.scrollHeight;
+  lastTop = tail.scrollTop;
+}
+
+// Only going up stops following: rows that grow below are no wish to stay.
+function scrolled() {
+  if (atTheEnd()) following = true;
+  else if (tail.scrollTop < lastTop) following = false;
+  lastTop = tail.scrollTop;
+  schedule();
+}
+
+pause.addEventListener("click", () => setPaused(!paused));
+fresh.addEventListener("click", () => { if (paused) setPaused(false); else follow(); tail.focus(); });
+tail.addEventListener("scroll", scrolled, { passive: true });
+addEventListener("resize", () => { if (following) follow(); });
+document.addEventListener("keydown", (event) => {
+  if (event.key !== " " || event.ctrlKey || event.altKey || event.metaKey) return;
+  if (event.target.closest("input, button, a, summary, select, textarea")) return;
+  event.preventDefault();
+  setPaused(!paused);
+});
+highlight.addEventListener("input", () => {
+  const address = new URL(location.href);
+  if (highlight.value) address.searchParams.set("highlight", highlight.value);
+  else address.searchParams.delete("highlight");
+  history.replaceState(null, "", address);
+  tail.querySelectorAll(".tail-message, .tail-type").forEach(mark);
+});
+
+stream.addEventListener("event", (event) => take(event.detail));
+stream.addEventListener("reset", () => {
+  const note = document.createElement("p");
+  note.className = "tail-note";
+  note.textContent = tail.dataset.reset;
+  take(note);
+});
+const showWords = showState(stream, words, () => paused);
+stream.open();
