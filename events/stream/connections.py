@@ -19,6 +19,8 @@ _DEFAULTS: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
 }
+# Any text must fit, whatever PGCLIENTENCODING says of the server's terminal.
+_OURS: dict[str, Any] = {"client_encoding": "utf8"}
 MAX_READERS = 4
 IDLE_SECONDS = 5.0
 
@@ -28,7 +30,7 @@ async def connect(application_name: str) -> psycopg.AsyncConnection[Any]:
     # In a thread: the embedded server may have to be started first.
     params = await asyncio.to_thread(database.parameters)
     return await psycopg.AsyncConnection.connect(
-        **{**_DEFAULTS, **params, "application_name": application_name},
+        **{**_DEFAULTS, **params, **_OURS, "application_name": application_name},
         autocommit=True,
         context=TOLERANT,
     )

@@ -25,7 +25,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_connection_params(self) -> dict[str, Any]:
         params = super().get_connection_params()
-        return params | database.parameters(params["dbname"])
+        utf8 = {"client_encoding": "UTF8"}  # whatever DATABASE_URL or PGCLIENTENCODING says
+        return params | database.parameters(params["dbname"]) | utf8
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> psycopg.Connection[Any]:
         try:

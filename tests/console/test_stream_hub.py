@@ -46,6 +46,20 @@ def test_a_row_written_by_raw_sql_arrives_within_two_seconds_of_its_commit() -> 
     asyncio.run(scenario())
 
 
+def test_any_text_arrives_whatever_the_terminals_encoding_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with writer(autocommit=True) as connection:
+        monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+
+        async def scenario() -> None:
+            async with a_hub() as hub, collecting(hub) as one:
+                event_id = insert(connection, message="日本")
+                await until(lambda: one.ids == [event_id])
+
+        asyncio.run(scenario())
+
+
 def test_a_notification_wakes_an_idle_hub() -> None:
     async def scenario() -> None:
         async with a_hub() as hub, collecting(hub) as one:
