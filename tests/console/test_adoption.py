@@ -133,6 +133,22 @@ def test_an_index_whose_build_was_cut_is_built_again_by_the_next_migrate(sovi: D
     assert sovi.rows(SUM_OF_ROWS, [FEW]) == [before]
 
 
+def test_the_table_can_be_adopted_in_stages(sovi: Database) -> None:
+    sovi.manage("migrate", "events", "0001")
+    assert sovi.rows(SUM_OF_ROWS, [FEW])[0][0] == FEW
+    sovi.manage("migrate")
+    assert sovi.is_migrated()
+    assert sovi.rows("SELECT name FROM auth_group ORDER BY name") == [
+        ("Event responders",),
+        ("Event viewers",),
+    ]
+
+
+def test_dbshell_opens_the_database_that_is_configured(sovi: Database) -> None:
+    sovi.session.execute("CREATE TABLE mark_of_this_database ()")
+    assert "mark_of_this_database" in sovi.manage("dbshell", "--", "-Atc", r"\dt")
+
+
 def test_a_second_migrate_changes_nothing_and_no_migration_is_wanting(sovi: Database) -> None:
     sovi.manage("migrate")
     tables = [
