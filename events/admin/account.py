@@ -20,7 +20,7 @@ class AccountAdmin(SubjectAdmin):
 
     @admin.display(description=_("username"), ordering="username")
     def label(self, account: Any) -> str:
-        return account.username if account.username.strip() else str(account.pk)
+        return account.username if (account.username or "").strip() else str(account.pk)
 
     # Not sortable: where the column is an enum, its order is not the alphabet's.
     @admin.display(description=_("platform"))

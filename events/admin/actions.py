@@ -14,12 +14,12 @@ from django.utils.translation import gettext_lazy, ngettext
 from events.actor import Actor
 from events.bounded import bounded_count
 from events.models.event import SystemEventQuerySet
+from sovi.events.position import MAX_ID
 
 from .read_only import ReadOnlyAdmin
 
 NEWEST_ID = "newest_id"
 REASON_LENGTH = 500
-MAX_ID = 2**63 - 1
 
 
 class ReasonForm(ActionForm):

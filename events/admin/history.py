@@ -9,6 +9,7 @@ from django.utils.translation import ngettext
 
 from events import columns
 from events.models import EventAction
+from events.models.multirange import ids_in
 
 from .read_only import ReadOnlyAdmin
 
@@ -29,10 +30,10 @@ class EventActionAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("events"))
     def changed(self, action: EventAction) -> Any:
-        ranges: list[Any] = list(action.events)
-        count = sum(ids.upper - ids.lower for ids in ranges)
+        ranges = [ids_in(span) for span in action.events]
+        count = sum(map(len, ranges))
         text = ngettext("%(count)s event", "%(count)s events", count) % {"count": count}
         if count != 1:
             return text
-        address = reverse("admin:events_systemevent_change", args=[ranges[0].lower])
-        return format_html('<a href="{}">#{}</a>', address, ranges[0].lower)
+        address = reverse("admin:events_systemevent_change", args=[ranges[0][0]])
+        return format_html('<a href="{}">#{}</a>', address, ranges[0][0])

@@ -10,6 +10,8 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from sovi.events.position import MAX_ID
+
 from .filters import Chip, UrlFilter
 
 if TYPE_CHECKING:
@@ -23,7 +25,6 @@ PRESETS = {
 }
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _AGO = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
-MAX_ID = 2**63 - 1
 
 
 def read_instant(text: str) -> datetime:

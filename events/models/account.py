@@ -6,7 +6,7 @@ from django.db import models
 class Account(models.Model):
     """An account on a platform. SOVI owns the table; only these three columns are read.
 
-    `platform` may be of an enum type there, so compare it as text.
+    `platform` may be of an enum type there, so compare it as text; both may be NULL.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
@@ -18,4 +18,4 @@ class Account(models.Model):
         default_permissions = ("view",)
 
     def __str__(self) -> str:
-        return f"{self.platform}/{self.username}"
+        return f"{self.platform or '?'}/{self.username or self.pk}"

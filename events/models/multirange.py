@@ -3,6 +3,9 @@ from typing import TYPE_CHECKING, Any
 from django.db import models
 from django.db.models.lookups import Lookup
 from psycopg.types.multirange import Multirange
+from psycopg.types.range import Range
+
+from sovi.events.position import MAX_ID
 
 # Django's fields and lookups are generic in their type stubs only.
 if TYPE_CHECKING:
@@ -11,6 +14,12 @@ if TYPE_CHECKING:
 else:
     Field = models.Field
     BooleanLookup = Lookup
+
+
+def ids_in(span: Range[int]) -> range:
+    """Return the ids of one range: PostgreSQL keeps [first, end), and none at the last bigint."""
+    assert span.lower is not None  # noqa: S101 - ids begin somewhere
+    return range(span.lower, MAX_ID + 1 if span.upper is None else span.upper)
 
 
 class BigIntegerMultirangeField(Field):

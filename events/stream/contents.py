@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple, Self
 
+from events.models.multirange import ids_in
 from events.representation import instant, represent
 from sovi.events.statements import COLUMNS
 
@@ -54,8 +55,7 @@ class Action:
                 "timestamp": instant(row["timestamp"]),
                 "operation": str(row["operation"]),
             },
-            # PostgreSQL keeps ranges of integers as [first, last).
-            tuple(i for ids in row["events"] for i in range(ids.lower, ids.upper)),
+            tuple(event_id for span in row["events"] for event_id in ids_in(span)),
         )
 
     @property

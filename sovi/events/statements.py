@@ -64,7 +64,7 @@ WITH changed AS (
     INSERT INTO event_actions
         (timestamp, action, actor, actor_kind, face, reason, operation, events)
     SELECT now(), %(action)s, %(actor)s, %(actor_kind)s, %(face)s, %(reason)s, %(operation)s,
-           range_agg(int8range(id, id, '[]'))
+           range_agg(int8range(id, nullif(id, 9223372036854775807) + 1))
     FROM changed
     HAVING count(*) > 0
 )

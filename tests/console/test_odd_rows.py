@@ -4,11 +4,13 @@ import asyncio
 
 import psycopg
 import pytest
+from django.db import connection
 from django.test import Client
 from streaming import a_hub, collecting, until
 
 from events.models import SystemEvent
 from sovi import database, events
+from sovi.events.position import MAX_ID
 
 BEYOND_FLOAT = "'{\"n\": ' || repeat('9', 400) || '.5}'"
 ODD = {
@@ -70,6 +72,37 @@ def test_the_admin_lists_them_and_shows_each(odd_ids: list[int], admin_client: C
     for event_id in odd_ids:
         page = admin_client.get(f"/admin/events/systemevent/{event_id}/change/", follow=True)
         assert page.status_code == 200, event_id
+
+
+def test_the_last_id_there_is_can_be_resolved_and_is_shown_everywhere(admin_client: Client) -> None:
+    last = SystemEvent.objects.create(
+        pk=MAX_ID, category="device", severity="info", event_type="odd", message="odd"
+    )
+    answer = admin_client.post(
+        f"/api/events/{last.pk}/resolve", {}, content_type="application/json"
+    )
+    assert answer.status_code == 200
+    assert answer.json()["resolved"] is True
+    history = admin_client.get("/admin/events/eventaction/")
+    assert f"#{MAX_ID}" in history.content.decode()
+    assert admin_client.get(f"/admin/events/systemevent/{MAX_ID}/change/").status_code == 200
+
+
+def test_an_account_without_a_name_is_shown_by_its_id(admin_client: Client) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE accounts ALTER username DROP NOT NULL")
+        cursor.execute(
+            "INSERT INTO accounts (id, platform, username)"
+            " VALUES (gen_random_uuid(), 'tiktok', NULL) RETURNING id"
+        )
+        (account_id,) = cursor.fetchone()
+    SystemEvent.objects.create(
+        category="auth", severity="info", event_type="x", message="x", account_id=account_id
+    )
+    for page in ("account", "systemevent"):
+        shown = admin_client.get(f"/admin/events/{page}/")
+        assert shown.status_code == 200
+        assert str(account_id) in shown.content.decode()
 
 
 def test_they_can_be_resolved(odd_ids: list[int]) -> None:
