@@ -10,7 +10,7 @@ RESOLVE = "events.resolve_systemevent"
 
 
 class EventPermissions(BasePermission):
-    """Ask for the permission that the view names for the method: `permission_of = {"GET": VIEW}`.
+    """Ask for the permissions the view names for the method: `permissions_of = {"GET": (VIEW,)}`.
 
     A method that the view serves but doesn't name is nobody's.
     """
@@ -22,6 +22,7 @@ class EventPermissions(BasePermission):
         method = "GET" if request.method == "HEAD" else request.method
         if method not in view.allowed_methods:
             return True  # refused right after this, as 405
-        needed = getattr(view, "permission_of", {}).get(method)
-        self.message = f"This needs the permission {needed}."
-        return needed is not None and bool(user.has_perm(needed))
+        needed = getattr(view, "permissions_of", {}).get(method, ())
+        lacking = [permission for permission in needed if not user.has_perm(permission)]
+        self.message = f"This needs the permission {' and '.join(lacking)}."
+        return bool(needed) and not lacking

@@ -39,7 +39,7 @@ def get_event(event_id: int) -> dict[str, Any]:
 # No docstrings on views: drf-spectacular would publish them.
 class EventView(APIView):
     http_method_names = ["get", "head", "post"]
-    permission_of = {"GET": VIEW}
+    permissions_of: dict[str, tuple[str, ...]] = {"GET": (VIEW,)}
 
 
 class EventListView(EventView):
@@ -124,7 +124,7 @@ class EventDetailView(EventView):
 
 
 class ActionView(EventView):
-    permission_of = {"POST": RESOLVE}
+    permissions_of = {"POST": (VIEW, RESOLVE)}  # it answers the event
 
     def act(self, request: Request, id: int, action: Callable[..., int]) -> Response:
         refuse_parameters(request.query_params)

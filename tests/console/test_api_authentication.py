@@ -6,7 +6,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
@@ -124,6 +124,16 @@ def test_the_kind_of_a_token_decides_who_resolved(
     (action,) = EventAction.objects.about(event.pk)
     assert (action.actor, action.actor_kind) == ("ada", resolver)
     assert (action.face, action.reason) == ("api", "by hand")
+
+
+def test_who_may_resolve_but_not_view_is_shown_no_event(bearer: Bearer, event: SystemEvent) -> None:
+    resolver = bearer(group=None)
+    permission = Permission.objects.get(codename="resolve_systemevent")
+    User.objects.get(username="ada").user_permissions.add(permission)
+    answer = post(resolver, f"/api/events/{event.pk}/resolve")
+    assert answer.status_code == 403
+    assert answer.json() == {"detail": "This needs the permission events.view_systemevent."}
+    assert not EventAction.objects.exists()
 
 
 def test_claiming_another_kind_is_403(bearer: Bearer, event: SystemEvent) -> None:
