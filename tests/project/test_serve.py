@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -132,6 +133,22 @@ def test_the_lines_it_prints_work_when_pasted(
     assert '"message":"Hello from the terminal"' in done.stdout
     assert '"resolved":true,"resolved_by":"human"' in done.stdout
     assert "retry: " in done.stdout
+
+
+def test_a_first_user_who_is_no_superuser_is_refused(serve: Start, scratch_database: str) -> None:
+    serving = serve(DJANGO_SUPERUSER_USERNAME="ada", DJANGO_SUPERUSER_PASSWORD="lovelace-1843")
+    serving.banner()
+    serving.stop(signal.SIGTERM)
+    with psycopg.connect(scratch_database, autocommit=True) as session:
+        session.execute("UPDATE auth_user SET is_superuser = false")
+    printed = serve(DJANGO_SUPERUSER_USERNAME="ada").output_at_the_end(1)
+    assert "DJANGO_SUPERUSER_USERNAME names 'ada', who is no active superuser" in printed
+
+
+def test_where_it_listens_everywhere_the_address_shown_can_be_opened(
+    serve: Start, port: int
+) -> None:
+    assert f"Admin    http://127.0.0.1:{port}/admin/" in serve(HOST="0.0.0.0").banner()
 
 
 def test_a_port_that_is_taken_is_named(serve: Start) -> None:

@@ -1,6 +1,7 @@
 import contextlib
 import os
 import secrets
+import shlex
 import signal
 import socket
 from argparse import ArgumentParser
@@ -20,7 +21,7 @@ SOVI Events is running.
   Log in   {login}
   API      {url}/api/docs
 
-Try it from another terminal, in this folder:
+Try it from another terminal, in this folder{same}:
 
   TOKEN=$(.venv/bin/python manage.py create_api_token {username})
   ID=$(.venv/bin/python -c 'from sovi import events; print(events.emit("scheduler", "error", "login_failed", "Hello from the terminal"))')
@@ -31,6 +32,9 @@ Try it from another terminal, in this folder:
 
 Ctrl-C stops it.
 """  # noqa: E501 - lines to paste
+
+
+LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - shown, not listened on
 
 
 class Command(BaseCommand):
@@ -51,7 +55,8 @@ class Command(BaseCommand):
         _require_free(host, port_number)
         call_command("migrate", interactive=False, verbosity=0)
         username, login = self._first_user()
-        url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        shown = LOOPBACK.get(host, host)  # of an address that means all, no URL can be made
+        url = f"http://{f'[{shown}]' if ':' in shown else shown}:{port_number}"
         config = uvicorn.Config(
             str(settings.ASGI_APPLICATION).replace(".application", ":application"),
             host=host,
@@ -60,7 +65,10 @@ class Command(BaseCommand):
             access_log=settings.DEBUG,
             timeout_graceful_shutdown=5,
         )
-        server = _Server(config, READY.format(url=url, login=login, username=username))
+        ready = READY.format(
+            url=url, login=login, username=shlex.quote(username), same=_same_place()
+        )
+        server = _Server(config, ready)
         with contextlib.suppress(KeyboardInterrupt):
             server.run()
 
@@ -71,6 +79,11 @@ class Command(BaseCommand):
         password = os.environ.get("DJANGO_SUPERUSER_PASSWORD")
         first = users.filter(is_superuser=True, is_active=True).order_by("pk").first()
         if wanted and (user := users.filter(username=wanted).first()):
+            if not (user.is_superuser and user.is_active):
+                raise CommandError(
+                    f"DJANGO_SUPERUSER_USERNAME names {wanted!r}, who is no active superuser: name "
+                    "another, or make that one a superuser."
+                )
             return user.username, f"{user.username}, with its password"
         if not wanted and isinstance(first, User):
             return first.username, f"{first.username}, with the password it was given"
@@ -105,8 +118,13 @@ def _leave(signal_number: int, frame: object) -> None:
     raise SystemExit(0)
 
 
+def _same_place() -> str:
+    names = [name for name in ("DATABASE_URL", "SOVI_DATA_DIR") if name in os.environ]
+    return f", with the same {' and '.join(names)}" if names else ""
+
+
 def _port(text: str) -> int:
-    if not text.isdigit() or not 0 < int(text) < 65536:
+    if not (text.isascii() and text.isdigit()) or not 0 < int(text) < 65536:
         raise CommandError(f"PORT must be a number from 1 to 65535, not {text!r}")
     return int(text)
 
