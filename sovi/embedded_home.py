@@ -62,15 +62,7 @@ class Home:
                 f"{' '.join(map(repr, sorted(refused)))}: "
                 "set SOVI_DATA_DIR to another folder, or set DATABASE_URL."
             )
-        for folder in reversed((self.folder, *self.folder.parents)):
-            try:
-                folder.mkdir()
-            except OSError:
-                if not folder.is_dir():
-                    raise
-            else:
-                if _is_root():
-                    folder.chmod(0o755)  # the server's account must get in, whatever the umask
+        make_folder(self.folder)
         if self.data.exists() and (owner := self.data.stat().st_uid) != self.uid:
             raise DatabaseConfigurationError(
                 f"{self.data} belongs to another user (uid {owner}, this is uid {self.uid}): "
@@ -116,6 +108,23 @@ def data_dir() -> Path:
         return Path(chosen).expanduser().resolve()
     checkout = Path(__file__).resolve().parent.parent
     return (checkout if (checkout / "manage.py").is_file() else Path.cwd()) / ".data"
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder with its missing parents, where PostgreSQL's account can walk. Raises OSError.
+
+    All that makes the data folder does it so: one made by root under a strict umask would send the
+    data elsewhere.
+    """
+    for part in reversed((folder, *folder.parents)):
+        try:
+            part.mkdir()
+        except OSError:
+            if not part.is_dir():
+                raise
+        else:
+            if _is_root():
+                part.chmod(0o755)
 
 
 def locate(data_folder: Path) -> Home:

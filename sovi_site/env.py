@@ -8,8 +8,10 @@ from zoneinfo import ZoneInfo
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError, ValidationError, validate
 
+from sovi import embedded_home
+
 BASE_DIR = Path(__file__).resolve().parent.parent
-DATA_DIR = Path(os.environ.get("SOVI_DATA_DIR") or BASE_DIR / ".data")
+DATA_DIR = embedded_home.data_dir()
 
 
 def secret_key(env: Env) -> str:
@@ -18,7 +20,7 @@ def secret_key(env: Env) -> str:
         return key
     path = DATA_DIR / "secret_key"
     try:
-        DATA_DIR.mkdir(parents=True, exist_ok=True)
+        embedded_home.make_folder(DATA_DIR)
         # O_EXCL, then a link: of several processes that start at once, all end up with one key.
         draft = DATA_DIR / f".secret_key.{os.getpid()}"
         if not path.exists():
