@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
+from django.core.exceptions import TooManyFieldsSent
 from django.db import OperationalError
 from django.http import (
     HttpRequest,
@@ -57,6 +58,8 @@ async def stream(request: HttpRequest) -> HttpResponseBase:
         backlog = _backlog(request.GET)
     except InvalidQuery as error:
         return JsonResponse(error.errors, status=400)
+    except TooManyFieldsSent as error:
+        return _error(400, str(error))
     hub = current_hub()
     if hub.closing:
         return _error(503, "The server is stopping.", Retry_After="1")
