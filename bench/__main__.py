@@ -13,7 +13,7 @@ import psycopg
 from sovi import database
 from sovi.database_errors import DatabaseConfigurationError
 
-BENCHES = ("emit",)
+BENCHES = ("emit", "stream")
 """Each is a module here with a `run(quick=...)`; its docstring says what it compares."""
 
 

@@ -120,10 +120,11 @@ class Follower:
         while self._unmatched:  # left over where the connection was lost in between
             await self._match(connection, self._unmatched[0])
             self._unmatched.popleft()
-        # One capture serves both tables: who writes actions holds the events' lock as well.
-        holders = await read_holders(connection)
-        for source in self._sources:
-            source.capture(holders)
+        if any(source.waits for source in self._sources):
+            # One capture serves both tables: who writes actions holds the events' lock as well.
+            holders = await read_holders(connection)
+            for source in self._sources:
+                source.capture(holders)
         self._empty_polls += 1
         more = False
         for source in self._sources:
@@ -144,6 +145,7 @@ class Follower:
         self.recent.append(batch)
         self._unmatched.append(batch)
         self._changed()
+        await asyncio.sleep(0)  # clients send before anything else is asked
         await self._match(connection, batch)
         self._unmatched.popleft()
 
@@ -177,7 +179,7 @@ class Follower:
 
     async def _rest(self, connection: Connection) -> None:
         """Wait for a notification, or for the next poll's time: raw SQL notifies nobody."""
-        waiting = any(source.has_gaps for source in self._sources)
+        waiting = any(source.waits for source in self._sources)
         recently = time.monotonic() - self._last_event < GAPS_QUICK_SECONDS
         quick = self._empty_polls <= QUICK_POLLS or (waiting and recently)
         timeout = QUICK_SECONDS if quick else IDLE_SECONDS

@@ -8,7 +8,7 @@ from psycopg.rows import dict_row
 
 from sovi.events.position import MAX_GAPS, Position
 from sovi.events.settled import Tracker
-from sovi.events.statements import HOLDERS, gaps_below, last_id, newest_id, read_new
+from sovi.events.statements import HOLDERS, gaps_below, last_id, newest_id, read_above, read_late
 
 from .contents import Action, Event, Feed
 
@@ -27,12 +27,13 @@ class Found(NamedTuple):
 
 
 class Source:
-    """For each poll capture, then read. Raises psycopg.Error."""
+    """For each poll capture where it waits, then read. Raises psycopg.Error."""
 
     def __init__(self, feed: Feed, tracker: Tracker) -> None:
         self.feed = feed
         self._tracker = tracker
-        self._read_new = read_new(feed.table, feed.columns).encode()
+        self._read_above = read_above(feed.table, feed.columns)
+        self._read_late = read_late(feed.table, feed.columns)
 
     @classmethod
     async def begin(cls, feed: Feed, connection: Connection) -> Self:
@@ -58,8 +59,9 @@ class Source:
         return self._tracker.position
 
     @property
-    def has_gaps(self) -> bool:
-        return bool(self._tracker.gaps)
+    def waits(self) -> bool:
+        """Whether there are writers to wait for, whom a capture tells."""
+        return self._tracker.waits
 
     def knows(self, position: Position) -> bool:
         """Whether what a reader at the position lacks is settled but for the gaps of ours."""
@@ -76,15 +78,26 @@ class Source:
         self._tracker.capture(holders)
 
     async def read(self, connection: Connection) -> Found:
-        """Read what is new, after a capture; each row is found once."""
+        """Read what is new; each row is found once."""
         tracker = self._tracker
-        async with connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(self._read_new, tracker.read_params(PAGE_ROWS))
-            contents = {row["id"]: self.feed.content(row) for row in await cursor.fetchall()}
-        late = sum(row_id <= tracker.high for row_id in contents)
+        late = {}
+        if gaps := tracker.gaps_to_read:
+            firsts, lasts = [gap.first for gap in gaps], [gap.last for gap in gaps]
+            late = await self._contents(
+                connection, self._read_late, {"firsts": firsts, "lasts": lasts}
+            )
+        above = await self._contents(connection, self._read_above, {"high": tracker.high})
+        contents = late | above
         observed = tracker.observe(contents, PAGE_ROWS)
         found = [(contents[row_id], position) for row_id, position in observed]
-        return Found(found, bool(found) and max(late, len(contents) - late) >= PAGE_ROWS)
+        return Found(found, bool(found) and PAGE_ROWS in (len(late), len(above)))
+
+    async def _contents(
+        self, connection: Connection, statement: str, params: dict[str, Any]
+    ) -> dict[int, Event | Action]:
+        async with connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(statement.encode(), params | {"limit": PAGE_ROWS})
+            return {row["id"]: self.feed.content(row) for row in await cursor.fetchall()}
 
 
 async def read_holders(connection: Connection) -> list[str]:

@@ -135,9 +135,11 @@ class Gap:
 class Tracker:
     """Follows the table: which rows of each poll are new, and which gaps are still open.
 
-    Pure state. A poll runs `statements.HOLDERS` and hands them to `capture`, runs
-    `statements.read_new` with `read_params()` and hands the ids to `observe`, all on one connection
-    in autocommit. No row is read twice, unless a position had no room for the gaps around it.
+    Pure state. A poll runs `statements.HOLDERS` and hands them to `capture`, which may be left out
+    while it `waits` for nobody. Then it runs `statements.read_late` for the `gaps_to_read`, if any,
+    and `statements.read_above` for what is above `high`, and hands the ids to `observe`; all on one
+    connection in autocommit. No row is read twice, unless a position had no room for the gaps
+    around it.
 
     At and below `floor` nothing is known but whether all who wrote when it began have ended.
     """
@@ -159,6 +161,11 @@ class Tracker:
     def position(self) -> Position:
         return Position(self.high, tuple((gap.first, gap.last) for gap in self.gaps))
 
+    @property
+    def waits(self) -> bool:
+        """Whether a capture is of use: without an open gap there is nothing to close."""
+        return bool(self.gaps) or not self._below.is_over
+
     def knows(self, position: Position) -> bool:
         """Whether what a reader at the position lacks is settled but for the gaps."""
         lowest_unread = position.gaps[0][0] if position.gaps else position.high + 1
@@ -166,8 +173,10 @@ class Tracker:
 
     def reconnected(self) -> None:
         """Capture anew before closing a gap: a prepared transaction's holder has a new name now."""
-        for gap in (*self.gaps, self._below):
+        for gap in self.gaps:
             gap.holders, gap.to_read = None, True
+        if not self._below.is_over:
+            self._below.holders = None
 
     def capture(self, holders: Iterable[str]) -> None:
         """Take in who holds the table's lock, before the rows are read."""
@@ -175,20 +184,16 @@ class Tracker:
         for gap in (*self.gaps, self._below):
             gap.narrow(held)
 
-    def read_params(self, limit: int) -> dict[str, Any]:
-        """Parameters of `statements.read_new`: `limit` rows above the high id, as many in gaps."""
-        to_read = [gap for gap in self.gaps if gap.to_read]
-        return {
-            "high": self.high,
-            "firsts": [gap.first for gap in to_read],
-            "lasts": [gap.last for gap in to_read],
-            "limit": limit,
-        }
+    @property
+    def gaps_to_read(self) -> list[Gap]:
+        """Those in which rows may have appeared since they were read."""
+        return [gap for gap in self.gaps if gap.to_read]
 
     def observe(self, ids: Iterable[int], limit: int) -> list[tuple[int, Position]]:
         """Take in the ids read; return those to deliver, in order, each with the position after it.
 
-        Those that would open a gap too many are left for a later poll.
+        They are at most `limit` in the gaps and as many above, the lowest of each. Those that would
+        open a gap too many are left for a later poll.
         """
         ascending = sorted(ids)
         late = [event_id for event_id in ascending if event_id <= self.high]

@@ -160,21 +160,26 @@ WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND granted
 """
 
 
-def read_new(table: str, columns: Sequence[str]) -> str:
-    """What a follower has not read: rows above its high id, and in the gaps it left open below.
+def read_above(table: str, columns: Sequence[str]) -> str:
+    """What a follower has not read above its high id: the next `limit` rows, ascending."""
+    return f"""
+SELECT {", ".join(columns)} FROM {table}
+WHERE id > %(high)s AND id <= ({last_id(table)})
+ORDER BY id LIMIT %(limit)s
+"""
 
-    Each half is bounded: a batch of a million rows that was open while others committed is one gap,
-    and must not arrive in one piece.
+
+def read_late(table: str, columns: Sequence[str]) -> str:
+    """What has appeared in the gaps that a follower left open below its high id.
+
+    Bounded by `limit` too, inside each gap as well: a batch of a million rows that was open while
+    others committed is one gap, and must not arrive in one piece.
     """
     return f"""
-(SELECT {", ".join(columns)} FROM {table}
- WHERE id > %(high)s AND id <= ({newest_id(table)})
- ORDER BY id LIMIT %(limit)s)
-UNION ALL
-(SELECT {", ".join(f"late.{column}" for column in columns)}
- FROM unnest(%(firsts)s::bigint[], %(lasts)s::bigint[]) AS gap (first, last)
- JOIN {table} AS late ON late.id BETWEEN gap.first AND gap.last
- ORDER BY late.id LIMIT %(limit)s)
+SELECT late.* FROM unnest(%(firsts)s::bigint[], %(lasts)s::bigint[]) AS gap (first, last)
+CROSS JOIN LATERAL (SELECT {", ".join(columns)} FROM {table}
+                    WHERE id BETWEEN gap.first AND gap.last ORDER BY id LIMIT %(limit)s) AS late
+ORDER BY late.id LIMIT %(limit)s
 """
 
 
