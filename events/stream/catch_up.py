@@ -16,7 +16,7 @@ from .connections import Readers
 from .contents import ACTIONS, EVENTS, FEEDS, Action, Event, Feed
 from .messages import identify, message
 from .place import Place
-from .positions import Ranges, above, before, lacking, narrowed, united, up_to
+from .positions import Course, Ranges, above, before, narrowed, united
 from .selection import Selection, matching
 from .source import Connection
 
@@ -60,21 +60,19 @@ async def read_pages(
 async def _read_feed(
     readers: Readers, feed: Feed, start: Place, source: Position, selection: Selection | None
 ) -> AsyncGenerator[Page, None]:
-    def reached(row_id: int) -> Place:
-        return start.moved(feed, united(start.of(feed), up_to(source, row_id)))
-
-    ranges = lacking(start.of(feed), source)
-    limit = FIRST_ROWS
+    course = Course(start.of(feed), source)
+    ranges, limit = course.ranges, FIRST_ROWS
     while ranges:
         window = narrowed(ranges, WINDOW_IDS) if selection is not None else ranges
         read = _page_reader(feed, window, limit, selection)
         read_to, contents = await _with_connection(readers, read)
         ranges = above(ranges, read_to)
-        chunks = [message(reached(it.id), it.data, it.name) for it in contents]
+        place = start.moved(feed, course.at(read_to))
+        chunks = [message(start.moved(feed, course.at(it.id)), it.data, it.name) for it in contents]
         if not contents or contents[-1].id < read_to:
-            chunks.append(identify(reached(read_to)))
+            chunks.append(identify(place))
         chunk = b"".join(chunks)
-        yield Page(chunk, reached(read_to))
+        yield Page(chunk, place)
         # Rows may be large: keep pages near one size, whatever the first one was.
         limit = max(1, min(MOST_ROWS, limit * 4, limit * PAGE_BYTES // max(1, len(chunk))))
 

@@ -1,6 +1,7 @@
 """What two readers of the table have read, compared: set arithmetic on `Position`, as ranges."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sovi.events.position import Position
 
@@ -21,6 +22,29 @@ def united(one: Position, other: Position) -> Position:
 def up_to(source: Position, event_id: int) -> Position:
     """Return where a reader stands that took what `source` has, in order, up to `event_id`."""
     return Position(event_id, tuple(gap for gap in source.gaps if gap[1] < event_id))
+
+
+class Course:
+    """Where a reader at `start` stands while it reads, in order, what `source` has besides.
+
+    That is `united(start, up_to(source, row_id))`, worked out once for each range of ids.
+    """
+
+    def __init__(self, start: Position, source: Position) -> None:
+        self.ranges = lacking(start, source)
+        self._start, self._source = start, source
+        self._range = (0, -1)
+        self._end = start
+
+    def at(self, row_id: int) -> Position:
+        """Return the position after reading a row of the ranges."""
+        first, last = self._range
+        if not first <= row_id <= last:
+            self._range = next(it for it in self.ranges if it[0] <= row_id <= it[1])
+            self._end = united(self._start, up_to(self._source, self._range[1]))
+        if row_id > self._start.high:
+            return replace(self._end, high=row_id)
+        return united(self._start, up_to(self._source, row_id))
 
 
 def before(source: Position, event_id: int) -> Position:

@@ -1,6 +1,7 @@
 """How far a reader of the table has come: the resume token of a stream."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 from typing import Self
 
@@ -37,8 +38,7 @@ class Position:
         return position
 
     def __str__(self) -> str:
-        ranges = (f"{first}" if first == last else f"{first}-{last}" for first, last in self.gaps)
-        return "~".join((str(self.high), *ranges))
+        return f"{self.high}{_text(self.gaps)}"
 
     def has(self, event_id: int) -> bool:
         """Whether the event was read already."""
@@ -60,6 +60,11 @@ class Position:
 
     def _gap_of(self, event_id: int) -> tuple[int, int] | None:
         return next((gap for gap in self.gaps if gap[0] <= event_id <= gap[1]), None)
+
+
+@lru_cache(maxsize=64)  # of many positions in a row, most differ by their high id only
+def _text(gaps: tuple[tuple[int, int], ...]) -> str:
+    return "".join(f"~{first}" if first == last else f"~{first}-{last}" for first, last in gaps)
 
 
 def _id(text: str) -> int:

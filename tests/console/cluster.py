@@ -29,6 +29,10 @@ class Cluster:
         """Close every connection, as in a restart; returns once it has ended."""
         self._server.stop()
 
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
     def become_standby(self) -> None:
         """Go on as a standby that waits for a primary."""
         self.stop()

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.stream.positions import above, lacking, united, up_to
+from events.stream.positions import Course, above, before, lacking, narrowed, united, up_to
 from sovi.events.position import Position
 
 TOP = 30
@@ -51,3 +51,28 @@ def test_above_leaves_the_ids_greater_than_one(ids: set[int], event_id: int) -> 
     ranges = tuple((i, i) for i in sorted(ids))
     assert above(ranges, event_id) == tuple((i, i) for i in sorted(ids) if i > event_id)
     assert above(((1, TOP),), event_id) == (((event_id + 1, TOP),) if event_id < TOP else ())
+
+
+@given(SETS, SETS)
+def test_a_course_is_where_a_reader_stands_that_goes_along(
+    start: set[int], source: set[int]
+) -> None:
+    course = Course(position_of(start), position_of(source))
+    for event_id in sorted(source - start):
+        reached = course.at(event_id)
+        assert read_of(reached) == start | {i for i in source if i <= event_id}
+        assert Position.parse(str(reached)) == reached
+
+
+@given(SETS, st.integers(1, TOP + 1))
+def test_before_is_the_source_below_an_id(source: set[int], event_id: int) -> None:
+    position = before(position_of(source), event_id)
+    assert read_of(position) == {i for i in source if i < event_id}
+    assert Position.parse(str(position)) == position
+
+
+@given(SETS, st.integers(1, TOP))
+def test_narrowed_leaves_the_lowest_ids(ids: set[int], count: int) -> None:
+    ranges = lacking(Position(0), position_of(ids))
+    left = [i for first, last in narrowed(ranges, count) for i in range(first, last + 1)]
+    assert left == sorted(ids)[:count]
