@@ -9,14 +9,11 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
-from events.filters import EventFilterSet, InvalidQuery, read_query
-from events.models import SystemEvent
+from events.filters import InvalidQuery, read_query
 from sovi.events import catalog
 
 HIGHLIGHT = "highlight"
 BACKLOG_ROWS = 200
-BACKLOG_IDS = 10_000
-"""How far back the rows shown at first are looked for, whatever the filter matches."""
 
 
 def live(request: HttpRequest) -> HttpResponse:
@@ -39,23 +36,15 @@ def live(request: HttpRequest) -> HttpResponse:
         ],
     }
     try:
-        filterset = read_query(query)
+        read_query(query)
     except InvalidQuery as error:
         context["problems"] = [
             f"{name}: {reason}" for name, reasons in error.errors.items() for reason in reasons
         ]
     else:
-        context |= {"filters": query.urlencode(), "start": start_of_backlog(filterset)}
+        query["backlog"] = str(BACKLOG_ROWS)
+        context["stream_query"] = query.urlencode()
     return TemplateResponse(request, "admin/console/live.html", context)
-
-
-def start_of_backlog(filterset: EventFilterSet) -> int:
-    """The position from which a stream first sends the latest rows, then goes on live."""
-    newest: int = SystemEvent.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-    oldest = max(newest - BACKLOG_IDS, 0)
-    ids = filterset.qs.filter(pk__gt=oldest).order_by("-pk").values_list("pk", flat=True)
-    first = next(iter(ids[BACKLOG_ROWS - 1 : BACKLOG_ROWS]), None)
-    return oldest if first is None else first - 1
 
 
 def severity_chips(query: QueryDict) -> Iterator[dict[str, Any]]:

@@ -58,6 +58,7 @@ const words = document.getElementById("stream-state");
 const stream = new EventStream(words.dataset.stream);
 showState(stream, words);
 stream.addEventListener("event", () => schedule(SOON_MS));
+stream.addEventListener("action", () => schedule(SOON_MS));
 stream.addEventListener("reset", () => schedule(0));
 document.addEventListener("visibilitychange", () => { if (!document.hidden) schedule(0); });
 stream.open();

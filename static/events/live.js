@@ -19,7 +19,8 @@ const clock = new Intl.DateTimeFormat("sv", {
 });
 const known = new Set(["critical", "error", "warning", "info"]);
 
-const stream = new EventStream(words.dataset.stream, words.dataset.start);
+const stream = new EventStream(words.dataset.stream);
+const shown = new Map();
 let queue = [];
 let paused = false;
 let full = false;
@@ -66,10 +67,21 @@ function row(json) {
   const type = text("tail-type", event.event_type);
   mark(message);
   mark(type);
-  summary.append(time, text(`severity severity-${kind}`, event.severity || "–"), type, message);
+  const badge = text(`severity severity-${kind}`, event.severity || "–");
+  summary.append(time, badge, type, message, text("state", ""));
   details.append(summary);
+  details.dataset.id = event.id;
+  shown.set(event.id, details);
+  if (event.resolved) setResolved(event.id, true);
   details.addEventListener("toggle", () => { if (details.children.length === 1) fill(details, event); });
   return details;
+}
+
+function setResolved(id, resolved) {
+  const state = shown.get(id)?.querySelector(".state");
+  if (!state) return;
+  state.classList.toggle("state-resolved", resolved);
+  state.textContent = resolved ? tail.dataset.resolved : "";
 }
 
 function fill(details, event) {
@@ -86,9 +98,14 @@ function show() {
   frame = 0;
   const showing = following && !paused;
   if (showing && queue.length) {
-    const taken = queue.splice(0, ROWS_A_FRAME);
-    tail.append(...taken.map((json) => (typeof json === "string" ? row(json) : json)));
-    while (tail.children.length > ROWS_SHOWN) tail.firstElementChild.remove();
+    for (const item of queue.splice(0, ROWS_A_FRAME)) {
+      if (typeof item === "function") item();
+      else tail.append(row(item));
+    }
+    while (tail.children.length > ROWS_SHOWN) {
+      shown.delete(Number(tail.firstElementChild.dataset.id));
+      tail.firstElementChild.remove();
+    }
     toTheEnd();
     empty.hidden = true;
   }
@@ -97,7 +114,8 @@ function show() {
     stream.open();
   }
   fresh.hidden = showing || !queue.length;
-  const count = queue.length.toLocaleString() + (full ? "+" : "");
+  const rows = queue.filter((item) => typeof item === "string").length;
+  const count = rows.toLocaleString() + (full ? "+" : "");
   fresh.textContent = fresh.dataset.text.replace("%(count)s", count);
   if (showing && queue.length) schedule();
 }
@@ -161,11 +179,16 @@ highlight.addEventListener("input", () => {
 });
 
 stream.addEventListener("event", (event) => take(event.detail));
-stream.addEventListener("reset", () => {
+stream.addEventListener("action", ({ detail: { name, ids } }) => {
+  const act = () => ids.forEach((id) => setResolved(id, name === "resolved"));
+  act();
+  if (queue.length) take(act); // for the rows that wait
+});
+stream.addEventListener("reset", () => take(() => {
   const note = document.createElement("p");
   note.className = "tail-note";
   note.textContent = tail.dataset.reset;
-  take(note);
-});
+  tail.append(note);
+}));
 const showWords = showState(stream, words, () => paused);
 stream.open();

@@ -14,7 +14,9 @@ export class EventStream extends EventTarget {
   #wanted = false;
   state = "connecting";
 
-  // Dispatches "event" (detail: the JSON text), "state", and "reset" when events may be missing.
+  // Dispatches "event" (detail: the JSON text), "action" (detail: `name`, "resolved" or "reopened",
+  // and the events' `ids`), "state", and "reset" when events may be missing. A token is a position
+  // from an earlier stream, or an event's id.
   constructor(address, token = "") {
     super();
     this.#address = new URL(address, location.href);
@@ -37,6 +39,13 @@ export class EventStream extends EventTarget {
       this.#token = message.lastEventId;
       this.dispatchEvent(new CustomEvent("event", { detail: message.data }));
     };
+    for (const name of ["resolved", "reopened"]) {
+      source.addEventListener(name, (message) => {
+        this.#token = message.lastEventId;
+        const { ids } = JSON.parse(message.data);
+        this.dispatchEvent(new CustomEvent("action", { detail: { name, ids } }));
+      });
+    }
     source.addEventListener("reset", (message) => {
       this.#token = message.lastEventId;
       this.dispatchEvent(new Event("reset"));

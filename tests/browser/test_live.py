@@ -118,6 +118,19 @@ def test_a_click_opens_the_json_and_the_event(visit: Any) -> None:
     expect(seen.page.get_by_role("heading", name="Login failed")).to_be_visible()
 
 
+def test_resolutions_made_elsewhere_show_at_once(visit: Any) -> None:
+    seen = visit()
+    event = seen.add("Login failed")
+    rows = open_tail(seen)
+    expect(rows).to_have_count(1)
+    other = visit()
+    other.page.goto(f"/admin/events/systemevent/{event}/change/")
+    other.page.get_by_role("button", name="Resolve").click()
+    expect(rows.locator(".state")).to_have_text("Resolved")
+    other.page.get_by_role("button", name="Reopen").click()
+    expect(rows.locator(".state")).to_have_text("")
+
+
 def test_an_unreadable_filter_is_said_so(visit: Any) -> None:
     page = visit().page
     page.goto(f"{LIVE}?severity=terrible&colour=red")
