@@ -283,7 +283,7 @@ def test_coming_and_going_leaves_the_server_as_it_was(server, token: str) -> Non
         stream.next()
     eventually(lambda: process.num_threads() < 40)
     before = held()
-    for number in range(200):
+    for number in range(1000):
         with socket.socket() as connection:
             _send_request(connection, server.url, token)
             if number % 2:  # the others leave before the first byte
