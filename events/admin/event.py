@@ -1,12 +1,14 @@
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.views.main import ORDER_VAR
-from django.http import HttpRequest
+from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR
+from django.http import HttpRequest, QueryDict
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from events import columns
+from events.filters import InvalidQuery, read_query
 from events.models import SystemEvent
 from events.models.event import SystemEventQuerySet
 
@@ -32,6 +34,24 @@ class EventChangeList(BoundedChangeList):
         super().get_results(request)
         if from_the_top and (rows := list(self.result_list)):
             self.newest_id = str(rows[0].pk)
+
+    @property
+    def top_link(self) -> str:
+        """The address of the same list from its newest event on."""
+        return self.link(**{PAGE_VAR: [], ORDER_VAR: []})
+
+    @property
+    def stream_query(self) -> str | None:
+        """Parameters of a stream of what would be listed; None where that can't be asked for."""
+        pairs = [pair for spec in self._filters for pair in spec.stream_parameters()]
+        if self.query:
+            pairs.append(("q", self.query))
+        query = urlencode(pairs)
+        try:
+            read_query(QueryDict(query))
+        except InvalidQuery:
+            return None
+        return None if self.problems or dict(pairs).keys() & {"until", "max_id"} else query
 
 
 @admin.register(SystemEvent)

@@ -57,6 +57,10 @@ class UrlFilter(ListFilter):
         """Those of the parameters that are typed into a field of the filters' form."""
         return ()
 
+    def stream_parameters(self) -> list[tuple[str, str]]:
+        """The same filter as the API names it."""
+        return [(name, value) for name, values in self.given.items() for value in values]
+
     @property
     def active(self) -> bool:
         return any(self.given.values())
@@ -142,6 +146,9 @@ class StateFilter(UrlFilter):
         if not values:
             return queryset
         return queryset.resolved() if values[-1] == "true" else queryset.unresolved()
+
+    def stream_parameters(self) -> list[tuple[str, str]]:
+        return [("resolved", value) for value in self.given["resolved"][-1:]]
 
     def chips(self, changelist: "BoundedChangeList") -> Iterator[Chip]:
         for value in self.given["resolved"][-1:]:

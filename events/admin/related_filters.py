@@ -77,6 +77,10 @@ class NameFilter(UrlFilter):
     def nothing_found(self, text: str) -> str:
         raise NotImplementedError
 
+    def stream_parameters(self) -> list[tuple[str, str]]:
+        [column] = self.parameter_names
+        return [(f"{column}_id", str(match.pk)) for match in self.matches]
+
     def chips(self, changelist: "BoundedChangeList") -> Iterator[Chip]:
         [name] = self.parameter_names
         if self.text:

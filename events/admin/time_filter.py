@@ -76,6 +76,10 @@ class RangeFilter(UrlFilter):
             queryset = queryset.filter(pk__lte=max_id)
         return queryset
 
+    def stream_parameters(self) -> list[tuple[str, str]]:
+        # What arrives is later than any start; where the list has an end, nothing arrives.
+        return [(name, self._text(name)) for name in ("until", "max_id") if self._text(name)]
+
     def _text(self, name: str) -> str:
         values = self.given[name]
         return values[-1] if values else ""

@@ -94,6 +94,18 @@ def test_axe_finds_nothing_on_the_login_page(visit: Any, scheme: str) -> None:
     assert violations(page) == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_the_help_and_the_news(visit: Any, scheme: str) -> None:
+    seen = visit(scheme=scheme)
+    fill(seen)
+    seen.page.goto(LIST)
+    seen.add("Arrived")
+    seen.page.locator("#list-news a").wait_for()
+    assert violations(seen.page) == []
+    seen.page.keyboard.press("?")
+    assert violations(seen.page) == []
+
+
 def test_axe_finds_nothing_on_a_phone(visit: Any) -> None:
     seen = visit(width=390)
     pages = fill(seen)
