@@ -26,6 +26,7 @@ from streaming import (
 from events.actor import Actor
 from events.models import EventAction, SystemEvent
 from sovi import events
+from sovi.events.position import MAX_ID
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -203,7 +204,7 @@ def test_a_filtered_stream_is_told_of_the_events_it_is_about(live: bool) -> None
 
 
 def test_an_action_token_above_the_last_one_given_is_reset(server) -> None:
-    with open_stream(server.url, make_token(), last_event_id="0.99") as stream:
+    with open_stream(server.url, make_token(), last_event_id=f"0.{MAX_ID}") as stream:
         message = stream.next()
         assert message.event == "reset"
-        assert "99" in json.loads(str(message.data))["reason"]
+        assert str(MAX_ID) in json.loads(str(message.data))["reason"]
