@@ -23,6 +23,9 @@ CLOSING_SECONDS = 1.0
 """How long a stream that is blocked in sending may take to end when the server stops."""
 
 QUERY_SECONDS = 10.0
+ENTERING = 8
+"""How many requests at once are asked for their credentials, each on a connection of Django's: when
+a server comes back, all its clients do."""
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +55,7 @@ class Hub:
         self.clients: dict[Client, asyncio.Task[Any]] = {}
         self.follower = self._new_follower()
         self.readers = Readers()
+        self.entrance = asyncio.Semaphore(ENTERING)
         self._per_user: Counter[object] = Counter()
         self._running: asyncio.Task[None] | None = None
         self._resting: set[asyncio.Task[None]] = set()

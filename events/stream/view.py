@@ -15,14 +15,14 @@ from django.http import (
 )
 from django.views.decorators.csrf import csrf_exempt
 
-from events.credentials import authenticate
+from events.credentials import Credential, authenticate
 from events.filters import InvalidQuery, read_query
 
 from .client import Client
 from .hub import Full, current_hub
 from .messages import retry
 from .permission import PERMISSION
-from .release import release_request
+from .release import close_connections, release_request
 from .selection import Selection
 
 TOKEN_PARAMETER = "last_event_id"  # noqa: S105 - a parameter's name
@@ -43,12 +43,13 @@ async def stream(request: HttpRequest) -> HttpResponseBase:
     """Serve events from now, or from the client's token on, to who may view them."""
     if request.method != "GET":
         return _error(405, f'Method "{request.method}" not allowed.', Allow="GET")
+    hub = current_hub()
     try:
-        shown = await authenticate(request)
-        allowed = shown is not None and await shown[0].ahas_perm(PERMISSION)
+        async with hub.entrance:
+            credential, allowed = await _ask(request)
     except OperationalError:
         return _error(503, "The database cannot be reached.", Retry_After=str(AGAIN_SECONDS))
-    if shown is None:
+    if credential is None:
         detail = "Authentication credentials were not provided or are not valid."
         return _error(401, detail, WWW_Authenticate="Token")
     if not allowed:
@@ -60,10 +61,8 @@ async def stream(request: HttpRequest) -> HttpResponseBase:
         return JsonResponse(error.errors, status=400)
     except TooManyFieldsSent as error:
         return _error(400, str(error))
-    hub = current_hub()
     if hub.closing:
         return _error(503, "The server is stopping.", Retry_After="1")
-    _, credential = shown
     if not hub.has_room(credential.user_id):
         return _error(429, "Too many open streams.", Retry_After=str(AGAIN_SECONDS))
     selection = Selection(filterset, request.GET)
@@ -76,6 +75,18 @@ async def stream(request: HttpRequest) -> HttpResponseBase:
         backlog=backlog,
     )
     return StreamingHttpResponse(_chunks(client), content_type="text/event-stream", headers=HEADERS)
+
+
+async def _ask(request: HttpRequest) -> tuple[Credential | None, bool]:
+    """Return what the request has shown, and whether that allows to read events."""
+    try:
+        shown = await authenticate(request)
+        if shown is None:
+            return None, False
+        user, credential = shown
+        return credential, await user.ahas_perm(PERMISSION)
+    finally:
+        await close_connections()
 
 
 async def _chunks(client: Client) -> AsyncGenerator[bytes, None]:

@@ -1,6 +1,7 @@
 """`GET /api/logs/stream` on a real server: who may read it, and what comes over the wire."""
 
 import re
+import select
 import signal
 import socket
 import time
@@ -28,6 +29,7 @@ from streaming import (
 
 from events.models import ApiToken, Device, SystemEvent
 from events.representation import represent
+from events.stream.hub import ENTERING
 from sovi.events.statements import COLUMNS
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -289,6 +291,27 @@ def test_coming_and_going_leaves_the_server_as_it_was(server, token: str) -> Non
             if number % 2:  # the others leave before the first byte
                 connection.recv(1)
     eventually(lambda: held() <= before)
+
+
+def test_clients_that_all_come_at_once_take_few_database_connections(server, token: str) -> None:
+    with ExitStack() as stack, writer(autocommit=True) as connection:
+
+        def connected() -> int:
+            row = connection.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            ).fetchone()
+            return row[0]
+
+        before = connected()
+        sockets = [stack.enter_context(socket.socket()) for _ in range(80)]
+        for one in sockets:
+            _send_request(one, server.url, token)
+        most = 0
+        for one in sockets:
+            one.setblocking(False)
+            while not select.select([one], [], [], 0.01)[0]:
+                most = max(most, connected())
+        assert most - before <= ENTERING + 2  # a closed one is counted until it has ended
 
 
 def test_open_streams_hold_no_database_connection_and_no_thread(server) -> None:
