@@ -18,7 +18,7 @@ from events import columns
 from events.models import SystemEvent
 from sovi.events import catalog
 
-from . import figures
+from . import figures, statements
 from .histogram import OTHER, histogram
 from .spans import DEFAULT, SPANS, Span
 
@@ -58,7 +58,7 @@ def _figures(span: Span, now: datetime) -> dict[str, Any] | None:
     try:
         with transaction.atomic():
             with connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL statement_timeout = {TIMEOUT_MILLISECONDS}")
+                cursor.execute(statements.SETTINGS, {"timeout": TIMEOUT_MILLISECONDS})
             return {
                 "unresolved": [_card(entry) for entry in figures.unresolved()],
                 "tops": [

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q
 
 from events.bounded import COUNT_BOUND, BoundedCount
 from events.models import Account, Device, SystemEvent
@@ -87,16 +86,16 @@ def top_accounts() -> list[Top]:
 def latest_failures() -> list[SystemEvent]:
     """The newest critical and error events, resolved or not."""
     # Each severity by its index: were there few, one scan for both would pass all other rows.
-    parts = [
-        SystemEvent.objects.filter(severity=severity).order_by("-pk").values("pk")[:LATEST_ROWS]
+    ids = [
+        pk
         for severity in FAILURES
+        for pk in SystemEvent.objects.filter(severity=severity)
+        .order_by("-pk")
+        .values_list("pk", flat=True)[:LATEST_ROWS]
     ]
-    condition = Q()
-    for part in parts:
-        condition |= Q(pk__in=[row["pk"] for row in part])
-    return list(
-        SystemEvent.objects.filter(condition).defer("context").order_by("-pk")[:LATEST_ROWS]
-    )
+    newest = sorted(ids, reverse=True)[:LATEST_ROWS]
+    events = SystemEvent.objects.defer("context").in_bulk(newest)
+    return [events[pk] for pk in newest if pk in events]
 
 
 def _top(column: str) -> list[tuple[Any, int]]:

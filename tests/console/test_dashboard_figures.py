@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from events.actor import Actor
-from events.console import figures, histogram
+from events.console import figures, histogram, statements
 from events.console.spans import SPANS
 from events.models import Account, Device, SystemEvent
 
@@ -164,3 +164,14 @@ def test_a_database_that_takes_too_long_is_said_so(
     monkeypatch.setattr("events.console.statements.UNRESOLVED", slow)
     monkeypatch.setattr("events.console.dashboard.TIMEOUT_MILLISECONDS", 50)
     assert "Counting took too long" in text_of(admin_client.get("/admin/"))
+
+
+def test_each_severity_is_read_by_its_own_index() -> None:
+    add(severity="info")
+    params: Any = {"severities": list(figures.FAILURES), "bound": 100, "rows": 6}
+    with connection.cursor() as cursor:
+        cursor.execute(statements.SETTINGS, {"timeout": 1000})
+        for statement in (statements.UNRESOLVED, *statements.TOP.values()):
+            cursor.execute(f"EXPLAIN {statement}", params)
+            plan = "\n".join(line for (line,) in cursor.fetchall())
+            assert "Scan Backward using sovi_events_unresolved_severity" in plan
