@@ -23,7 +23,7 @@ def live(request: HttpRequest) -> HttpResponse:
     highlight = query.pop(HIGHLIGHT, [""])[-1]
     context = {
         **admin.site.each_context(request),
-        "title": _("Live"),
+        "title": _("Live events"),
         "highlight": highlight,
         "text": query.get("q", ""),
         "severities": list(severity_chips(request.GET)),
