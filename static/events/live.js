@@ -1,11 +1,12 @@
-// The live tail. What arrives waits in one bounded queue and is shown frame by frame while the page
+// The live tail. What arrives waits in one bounded queue and is shown batch by batch while the page
 // follows; when the queue is full the connection is given back, and its token brings the rest later.
 
 import { EventStream, showState } from "./stream.js";
 
 const ROWS_SHOWN = 1000;
 const ROWS_WAITING = 2000;
-const ROWS_A_FRAME = 100;
+const ROWS_A_FLUSH = 250;
+const FLUSH_MS = 100; // each lays the list out anew: more often is not read, only paid for
 const NEAR_PX = 24;
 
 const words = document.getElementById("stream-state");
@@ -27,6 +28,7 @@ let full = false;
 let following = true;
 let lastTop = 0;
 let frame = 0;
+let flushed = 0;
 
 const atTheEnd = () => tail.scrollHeight - tail.scrollTop - tail.clientHeight < NEAR_PX;
 const text = (className, content) => {
@@ -97,8 +99,10 @@ function fill(details, event) {
 function show() {
   frame = 0;
   const showing = following && !paused;
-  if (showing && queue.length) {
-    for (const item of queue.splice(0, ROWS_A_FRAME)) {
+  const now = performance.now();
+  if (showing && queue.length && now - flushed >= FLUSH_MS) {
+    flushed = now;
+    for (const item of queue.splice(0, ROWS_A_FLUSH)) {
       if (typeof item === "function") item();
       else tail.append(row(item));
     }
