@@ -3,6 +3,7 @@
 The environment is read at each call. Importing this starts nothing.
 """
 
+import hashlib
 import os
 import re
 from urllib.parse import quote, urlencode
@@ -33,6 +34,20 @@ def configured_name() -> str:
     Raises DatabaseConfigurationError.
     """
     return embedded.DATABASE if is_embedded() else _from_environment()["dbname"]
+
+
+def identity() -> str:
+    """Return a name for the database, fit for a folder and without a secret; connects to nothing.
+
+    Raises DatabaseConfigurationError.
+    """
+    if is_embedded():
+        place = str(embedded_home.data_dir())
+    else:
+        found = _from_environment()
+        place = " ".join(found.get(key, "") for key in ("host", "hostaddr", "port", "dbname"))
+    readable = re.sub(r"[^A-Za-z0-9_.-]", "_", configured_name())[:40]
+    return f"{readable}-{hashlib.sha256(place.encode()).hexdigest()[:10]}"
 
 
 def is_embedded() -> bool:

@@ -16,10 +16,13 @@ from .client import (
     reopen,
     resolve,
 )
-from .errors import DatabaseUnavailable, EventsError, InvalidEvent, NotMigrated
+from .errors import ConfigurationError, DatabaseUnavailable, EventsError, InvalidEvent, NotMigrated
+from .handler import EventHandler
 
 __all__ = [
+    "ConfigurationError",
     "DatabaseUnavailable",
+    "EventHandler",
     "EventsError",
     "InvalidEvent",
     "NotMigrated",

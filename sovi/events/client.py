@@ -1,21 +1,23 @@
 """Emit, query and resolve: each call twice, for threads and for event loops."""
 
+import asyncio
 import atexit
 from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
-
-import psycopg
 
 from . import settled, statements
 from .action import library_parameters
 from .catalog import Resolver
 from .connection import AsyncLink, Link, Rows
 from .query import Names, Query
-from .record import Record, records
+from .record import Record, Records
+from .writer import Writer
 
 _link = Link()
 _async_link = AsyncLink()
+_writer = Writer()
+atexit.register(_writer.close)
 atexit.register(_link.close)
 
 
@@ -28,16 +30,18 @@ def emit(
     device_id: UUID | str | None = None,
     account_id: UUID | str | None = None,
     context: Mapping[str, Any] | None = None,
-) -> int:
-    """Store one event; return its id once it is committed.
+) -> int | None:
+    """Store one event; return its id once it is committed, None once it is in the spool.
 
-    Commits by itself, whatever transaction the caller has open. A device or account that isn't in
-    its table is kept in the context, as `unknown_device_id` or `unknown_account_id`. Messages over
-    8 KB and contexts over 64 KB are cut with a mark. In a running event loop this blocks the loop:
-    await `async_emit` there.
+    Commits by itself, whatever transaction the caller has open, together with what other threads
+    emit. Takes at most SOVI_EMIT_TIMEOUT_SECONDS: when PostgreSQL can't be reached, is too slow or
+    full, or refuses, the event is kept on disk and stored later, with the time it happened. A
+    device or account that isn't in its table is kept in the context, as `unknown_device_id` or
+    `unknown_account_id`. Messages over 8 KB and contexts over 64 KB are cut with a mark. In a
+    running event loop this blocks the loop: await `async_emit` there.
 
-    Raises `InvalidEvent` for a mistake in the arguments, `DatabaseUnavailable` when PostgreSQL
-    can't be reached: the event is not stored then.
+    Raises `InvalidEvent` for a mistake in the arguments; `ConfigurationError`, and
+    `sovi.database_errors.DatabaseConfigurationError`, for one in the environment.
     """
     record = Record.of(
         category,
@@ -48,10 +52,7 @@ def emit(
         account_id=account_id,
         context=context,
     )
-    try:
-        return _id(_link.run(statements.INSERT, record._asdict()))
-    except psycopg.errors.ForeignKeyViolation:
-        return _id(_link.run(statements.INSERT_MANY, _columns([record])))
+    return _writer.store([record])[0]
 
 
 async def async_emit(
@@ -63,7 +64,7 @@ async def async_emit(
     device_id: UUID | str | None = None,
     account_id: UUID | str | None = None,
     context: Mapping[str, Any] | None = None,
-) -> int:
+) -> int | None:
     """`emit`, for a running event loop."""
     record = Record.of(
         category,
@@ -74,26 +75,25 @@ async def async_emit(
         account_id=account_id,
         context=context,
     )
-    try:
-        return _id(await _async_link.run(statements.INSERT, record._asdict()))
-    except psycopg.errors.ForeignKeyViolation:
-        return _id(await _async_link.run(statements.INSERT_MANY, _columns([record])))
+    return (await _writer.store_from_loop([record]))[0]
 
 
-def emit_many(events: Iterable[Mapping[str, Any]]) -> list[int]:
-    """Store several events, all or none; return their ids in the order given.
+def emit_many(events: Iterable[Mapping[str, Any]]) -> list[int | None]:
+    """Store several events together; return their ids in the order given, ascending.
 
-    Each is a mapping with `emit`'s parameter names. Raises as `emit` does; an `InvalidEvent` names
-    the index of the event it is about.
+    Each is a mapping with `emit`'s parameter names. None stands for an event in the spool: all of
+    them, or one that PostgreSQL refused. May take as many times `emit`'s bound as there are ten
+    thousands of events. Raises as `emit` does; an `InvalidEvent` names the index of the event it is
+    about, and nothing is stored.
     """
-    given = records(events)
-    return _ids(_link.run(statements.INSERT_MANY, _columns(given))) if given else []
+    given = Records(events)
+    return _writer.store(given) if given else []
 
 
-async def async_emit_many(events: Iterable[Mapping[str, Any]]) -> list[int]:
+async def async_emit_many(events: Iterable[Mapping[str, Any]]) -> list[int | None]:
     """`emit_many`, for a running event loop."""
-    given = records(events)
-    return _ids(await _async_link.run(statements.INSERT_MANY, _columns(given))) if given else []
+    given = Records(events)
+    return await _writer.store_from_loop(given) if given else []
 
 
 def get_unresolved(
@@ -237,17 +237,17 @@ async def async_reopen(
 def flush(timeout: float = 10.0) -> bool:
     """Wait at most `timeout` seconds until nothing is left to send; return whether nothing is.
 
-    `emit` returns once its event is committed, so between calls nothing ever is.
+    Tries the database at once, if it was away. What PostgreSQL refused is not waited for.
     """
-    return True
+    return _writer.flush(timeout)
 
 
 async def async_flush(timeout: float = 10.0) -> bool:  # noqa: ASYNC109 - the sync twin's
     """`flush`, for a running event loop."""
-    return True
+    return await asyncio.to_thread(_writer.flush, timeout)
 
 
-def _settled_id() -> int:
+def _settled_id() -> int | None:
     # Across a restart a prepared transaction changes its name, and looks ended: read anew then.
     while True:
         session = _link.session
@@ -256,7 +256,7 @@ def _settled_id() -> int:
             return horizon.id
 
 
-async def _async_settled_id() -> int:
+async def _async_settled_id() -> int | None:
     async def run(statement: str) -> list[tuple[Any, ...]]:
         return _tuples(await _async_link.run(statement))
 
@@ -265,20 +265,6 @@ async def _async_settled_id() -> int:
         horizon = await settled.async_read_horizon(run)
         if _async_link.session is session:
             return horizon.id
-
-
-def _columns(given: list[Record]) -> dict[str, list[Any]]:
-    """Turn records into one array for each column, as `statements.INSERT_MANY` takes them."""
-    return dict(zip(Record._fields, map(list, zip(*given, strict=True)), strict=True))
-
-
-def _id(rows: Rows) -> int:
-    event_id: int = rows[0]["id"]
-    return event_id
-
-
-def _ids(rows: Rows) -> list[int]:
-    return [row["id"] for row in rows]
 
 
 def _tuples(rows: Rows) -> list[tuple[Any, ...]]:

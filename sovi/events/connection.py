@@ -4,24 +4,26 @@ import asyncio
 import os
 import select
 import threading
+import time
 import weakref
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from psycopg import sql
 from psycopg.abc import Params
 from psycopg.rows import dict_row
 
 from sovi import database
 
+from .bounded import BoundedConnection
 from .errors import DatabaseUnavailable, EventsError, NotMigrated
 from .loaders import TOLERANT
 
 CONNECT_TIMEOUT_SECONDS = 5
+SERVER_GRACE_SECONDS = 1.0
+"""How much later than its client the server gives a statement up."""
 
-Statement = str | sql.Composed
 Rows = list[dict[str, Any]]
 
 
@@ -33,7 +35,7 @@ class Link:
         self._connection: psycopg.Connection[dict[str, Any]] | None = None
         os.register_at_fork(after_in_child=self._forget)
 
-    def run(self, statement: Statement, params: Params | None = None) -> Rows:
+    def run(self, statement: str, params: Params | None = None) -> Rows:
         """Execute one statement in a transaction of its own; return its rows as dicts.
 
         Raises `DatabaseUnavailable`, `NotMigrated`; psycopg's errors of data and constraints pass.
@@ -69,9 +71,8 @@ class Link:
         return self._connection
 
     def _forget(self) -> None:
-        # The child must neither use nor close the parent's session; psycopg leaves a connection
-        # of another process alone when it is collected, but warns, so it is kept.
-        _of_parent.append(self._connection)
+        if self._connection is not None:
+            abandon(self._connection)
         self._lock = threading.Lock()
         self._connection = None
 
@@ -89,7 +90,7 @@ class AsyncLink:
         ] = weakref.WeakKeyDictionary()
         os.register_at_fork(after_in_child=self._forget)
 
-    async def run(self, statement: Statement, params: Params | None = None) -> Rows:
+    async def run(self, statement: str, params: Params | None = None) -> Rows:
         """`Link.run`, without blocking the running loop."""
         loop = asyncio.get_running_loop()
         async with self._lock(loop):
@@ -142,12 +143,41 @@ class AsyncLink:
         return connection
 
     def _forget(self) -> None:
-        _of_parent.extend(self._of_loop.values())
+        for connection in self._of_loop.values():
+            abandon(connection)
         self._of_loop = weakref.WeakKeyDictionary()
         self._lock_of_loop = weakref.WeakKeyDictionary()
 
 
-_of_parent: list[object] = []
+def abandon(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> None:
+    """Let go, in a child, of its parent's connection: the goodbye must not reach the server."""
+    if not connection.closed:
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nowhere, connection.pgconn.socket)
+        os.close(nowhere)
+        connection.pgconn.finish()
+
+
+def bounded(name: str, seconds: float, *, prepare: bool) -> BoundedConnection:
+    """Open a connection whose statements end within about `seconds`, also in the server.
+
+    `name` tells the server's administrators what it is for; without `prepare` it works behind a
+    pooler that lends connections by the transaction. Raises psycopg.Error.
+    """
+    opened = BoundedConnection.connect(
+        **_parameters() | {"application_name": name, "connect_timeout": max(2, round(seconds))},
+        autocommit=True,
+        prepare_threshold=0 if prepare else None,
+    )
+    opened.deadline = time.monotonic() + seconds
+    if prepare:  # a setting would stay on a borrowed connection
+        milliseconds = int((seconds + SERVER_GRACE_SECONDS) * 1000)
+        # The statements are few and simple: a plan made once is as good, and costs nothing.
+        opened.execute(
+            f"SET statement_timeout = {milliseconds}; SET plan_cache_mode = force_generic_plan",
+            prepare=False,
+        )
+    return opened
 
 
 def _finish(pgconn: psycopg.pq.abc.PGconn, process: int) -> None:

@@ -9,8 +9,12 @@ class InvalidEvent(EventsError, ValueError):
     """An argument is not what the call takes; the message names it and says what is allowed."""
 
 
+class ConfigurationError(EventsError, ValueError):
+    """A variable of the environment is not what it may be; the message names it."""
+
+
 class DatabaseUnavailable(EventsError):
-    """PostgreSQL could not be reached, or refused; nothing was stored by the call."""
+    """PostgreSQL could not be reached, or refused; nothing was read or resolved by the call."""
 
 
 class NotMigrated(EventsError):

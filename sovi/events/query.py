@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
-from psycopg import sql
-
-from . import catalog, statements
+from . import catalog, merge, statements
 from .errors import InvalidEvent
 from .position import MAX_ID
 from .record import checked_name, one_of, optional_uuid
@@ -60,7 +58,7 @@ class Query(NamedTuple):
             None if after_id is None else _whole("after_id", after_id, 0, MAX_ID),
         )
 
-    def statement(self, settled_id: int | None) -> tuple[sql.Composed, dict[str, Any]]:
+    def statement(self, settled_id: int | None) -> merge.Statement:
         """Return the statement and its parameters; `settled_id` bounds a query with `after_id`."""
         return statements.select_events(
             equal=self.equal,

@@ -1,13 +1,15 @@
 """One event as the caller gave it: checked, and made storable."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, Self
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Self, overload
 from uuid import UUID
 
 from . import catalog
 from .errors import InvalidEvent
 from .storable import shown, storable_context, storable_message, storable_text
 
+MANY = 500
+"""Events in a call from which on they are stored by COPY, and by themselves."""
 NAME_CHARACTERS = 200
 """A category or event type is a name; PostgreSQL's index entries end at about 2,700 bytes."""
 
@@ -65,11 +67,37 @@ class Record(NamedTuple):
             raise InvalidEvent(f"events[{index}]: {error}") from None
 
 
-def records(events: object) -> list[Record]:
-    """Check the argument of `emit_many`; raises `InvalidEvent` naming the event to change."""
-    if not isinstance(events, Iterable) or isinstance(events, Mapping | str | bytes):
-        raise InvalidEvent(f"events must be an iterable of mappings, not {shown(events)}")
-    return [Record.from_mapping(index, event) for index, event in enumerate(events)]
+class Records(Sequence[Record]):
+    """Several events as the caller gave them; many are checked when they are first read.
+
+    So PostgreSQL can take the first of thousands while the rest are checked. Reading raises
+    `InvalidEvent` naming the event to change.
+    """
+
+    def __init__(self, events: object) -> None:
+        """Check the argument of `emit_many`, and few events at once; raises `InvalidEvent`."""
+        if not isinstance(events, Iterable) or isinstance(events, Mapping | str | bytes):
+            raise InvalidEvent(f"events must be an iterable of mappings, not {shown(events)}")
+        self._given = list(events)
+        self._checked: list[Record] = []
+        if len(self) < MANY:
+            self[:]
+
+    def __len__(self) -> int:
+        return len(self._given)
+
+    @overload
+    def __getitem__(self, which: int) -> Record: ...
+
+    @overload
+    def __getitem__(self, which: slice) -> Sequence[Record]: ...
+
+    def __getitem__(self, which: int | slice) -> Record | Sequence[Record]:
+        wanted = range(len(self))[which]
+        last = max(wanted, default=-1) if isinstance(wanted, range) else wanted
+        for index in range(len(self._checked), last + 1):
+            self._checked.append(Record.from_mapping(index, self._given[index]))
+        return self._checked[which]
 
 
 def checked_name(argument: str, value: object) -> str:

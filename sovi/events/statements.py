@@ -6,7 +6,7 @@ The operators' application runs the same text through Django's cursor where both
 from collections.abc import Sequence
 from typing import Any
 
-from psycopg import sql
+from . import merge
 
 COLUMNS = (
     "id",
@@ -23,15 +23,6 @@ COLUMNS = (
     "resolved_at",
 )
 """The specification's columns, in its order: the keys of every event shown."""
-
-# A foreign key that does not hold is found by the plain insert; only then are the ids looked up.
-INSERT = """
-INSERT INTO system_events
-    (category, severity, event_type, device_id, account_id, message, context)
-VALUES (%(category)s, %(severity)s, %(event_type)s, %(device_id)s, %(account_id)s,
-        %(message)s, %(context)s::jsonb)
-RETURNING id
-"""
 
 # The rows are numbered and sorted so that the sequence gives the ids out in the caller's order.
 INSERT_MANY = """
@@ -53,6 +44,98 @@ LEFT JOIN accounts ON accounts.id = given.account_id
 ORDER BY position
 RETURNING id
 """
+
+# -- Storing, once (see `storing`) ----------------------------------------------------------------
+
+# Each answers the ids as PostgreSQL writes a multirange: they are few ranges, and ascending.
+# The receipt comes last: of two attempts at one batch, the second to get there finds the first's,
+# and is undone whole. NOTIFY is for followers, who wait between their reads.
+STORE_ONE = """
+WITH stored AS (
+    INSERT INTO system_events
+        (category, severity, event_type, message, device_id, account_id, context)
+    VALUES (%s, %s, %s, %s, %s, %s, %s::jsonb)
+    RETURNING id
+)
+INSERT INTO event_receipts (id, event_ids)
+SELECT %s, int8multirange(int8range(id, id + 1)) FROM stored
+RETURNING event_ids::text, CASE WHEN %s THEN pg_notify('system_events', '') END
+"""
+
+# Sorted, so that the sequence gives the ids out in the order of the events.
+STORE_MANY = """
+WITH given AS (
+    SELECT * FROM unnest(
+        %(category)s::text[], %(severity)s::text[], %(event_type)s::text[], %(message)s::text[],
+        %(device_id)s::uuid[], %(account_id)s::uuid[], %(context)s::text[],
+        %(time)s::timestamptz[], %(receipt)s::uuid[]
+    ) WITH ORDINALITY AS one (category, severity, event_type, message, device_id, account_id,
+                              context, time, receipt, position)
+), stored AS (
+    INSERT INTO system_events
+        (category, severity, event_type, message, device_id, account_id, context, timestamp)
+    SELECT category, severity, event_type, message, device_id, account_id, context::jsonb,
+           coalesce(time, now())
+    FROM given ORDER BY position
+    RETURNING id
+), numbered AS (
+    SELECT id, row_number() OVER (ORDER BY id) AS position FROM stored
+), received AS (
+    INSERT INTO event_receipts (id, event_ids)
+    SELECT receipt, range_agg(int8range(id, id + 1))
+    FROM given JOIN numbered USING (position) GROUP BY receipt
+    RETURNING CASE WHEN %(notify)s THEN pg_notify('system_events', '') END
+)
+SELECT range_agg(int8range(id, id + 1))::text FROM stored
+"""
+
+# The insert of nothing takes the lock that settled reading asks for before the ids are drawn. What
+# follows in the transaction may take as long as is said here.
+DRAW_IDS = """
+WITH locked AS (
+    INSERT INTO system_events (category, severity, event_type, message)
+    SELECT '', '', '', '' WHERE false
+)
+SELECT range_agg(int8range(id, id + 1))::text
+FROM (SELECT nextval(pg_get_serial_sequence('system_events', 'id')) AS id
+      FROM set_config('statement_timeout', %s, true), generate_series(1, %s)) AS drawn
+"""
+
+
+def copy(*, with_times: bool) -> str:
+    """Store rows whose ids were drawn before."""
+    return f"""
+COPY system_events (id, category, severity, event_type, message, device_id, account_id, context
+                    {", timestamp" if with_times else ""}) FROM STDIN
+"""
+
+
+STORE_RECEIPT = """
+INSERT INTO event_receipts (id, event_ids) VALUES (%s, %s::int8multirange)
+RETURNING CASE WHEN %s THEN pg_notify('system_events', '') END
+"""
+
+SELECT_RECEIPT = "SELECT event_ids::text FROM event_receipts WHERE id = %s"
+
+SELECT_RECEIVED = "SELECT id FROM event_receipts WHERE id = ANY(%s::uuid[])"
+
+SELECT_SUBJECTS = """
+SELECT 'device', id FROM devices WHERE id = ANY(%s::uuid[])
+UNION ALL
+SELECT 'account', id FROM accounts WHERE id = ANY(%s::uuid[])
+"""
+
+# `oldest` is a receipt made 30 days ago; those of requests are in no order.
+PRUNE_RECEIPTS = """
+DELETE FROM event_receipts WHERE id IN (
+    SELECT id FROM event_receipts
+    WHERE (id < %(oldest)s OR request_digest IS NOT NULL)
+      AND created_at < now() - interval '30 days'
+    LIMIT %(limit)s
+)
+"""
+
+# -- Acting ---------------------------------------------------------------------------------------
 
 # One statement, so that the change and its record commit together; ranges of ids keep it small.
 _ACT = """
@@ -88,38 +171,40 @@ SELECT_IDS = "SELECT id FROM system_events WHERE id = ANY(%(ids)s::bigint[])"
 
 def select_events(
     *,
-    equal: dict[str, Sequence[Any]],
+    equal: merge.Equal,
     resolved: bool | None,
     limit: int,
     after_id: int | None = None,
     settled_id: int | None = None,
-) -> tuple[sql.Composed, dict[str, Any]]:
+) -> merge.Statement:
     """Events of which each column in `equal` holds one of its values.
 
     Newest id first; with `after_id`, ascending from it and no further than `settled_id`.
     """
-    conditions: list[sql.Composable] = [
-        sql.SQL("{} = ANY({})").format(sql.Identifier(column), sql.Placeholder(column))
-        for column in equal
-    ]
+    conditions = ["TRUE"]
+    params: list[Any] = []
     if resolved is not None:
-        conditions.append(sql.SQL("resolved IS TRUE" if resolved else "resolved IS NOT TRUE"))
+        conditions.append("resolved IS TRUE" if resolved else "resolved IS NOT TRUE")
     if after_id is not None:
-        conditions.append(sql.SQL("id > %(after_id)s AND id <= %(settled_id)s"))
-    statement = sql.SQL(
-        "SELECT {columns} FROM system_events {where} ORDER BY id {order} LIMIT %(limit)s"
-    ).format(
-        columns=sql.SQL(", ").join(map(sql.Identifier, COLUMNS)),
-        where=sql.SQL("WHERE ") + sql.SQL(" AND ").join(conditions) if conditions else sql.SQL(""),
-        order=sql.SQL("DESC" if after_id is None else "ASC"),
+        conditions.append("id > %s AND id <= %s")
+        params += [after_id, settled_id]
+    if index := merge.index_for(equal, resolved):
+        for column, values in equal.items():
+            conditions.append(f"{column} = ANY(%s::{merge.TYPES[column]}[])")
+            params.append(list(values))
+        wanted = merge.Wanted(
+            f"SELECT {', '.join(merge.WANTED)} FROM system_events WHERE {' AND '.join(conditions)}",
+            params,
+        )
+        ids, params = merge.merged_ids(
+            wanted, index, equal, resolved, limit=limit, ascending=after_id is not None
+        )
+        conditions = [f"id = ANY(ARRAY({ids}))"]
+    return (
+        f"SELECT {', '.join(COLUMNS)} FROM system_events WHERE {' AND '.join(conditions)} "
+        f"ORDER BY id {'DESC' if after_id is None else 'ASC'} LIMIT {limit}",
+        params,
     )
-    params = {
-        **{column: list(values) for column, values in equal.items()},
-        "after_id": after_id,
-        "settled_id": settled_id,
-        "limit": limit,
-    }
-    return statement, params
 
 
 # -- Settled reading (see `settled`) --------------------------------------------------------------

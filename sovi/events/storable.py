@@ -28,6 +28,9 @@ MAX_INTEGER_BITS = 4096
 TRUNCATED_KEY = "_truncated"
 MARK = "…"
 
+PLAIN_CHARACTERS = 1000
+_TEXT = frozenset({str})
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -50,10 +53,28 @@ def shown(value: object) -> str:
 
 def storable_context(context: Mapping[Any, Any]) -> str:
     """Return `context` as JSON of at most 64 KB; what was cut is named under `_truncated`."""
+    if (encoded := _plain(context)) is not None:
+        return encoded
     items = _Jsonable().mapping(context, MAX_DEPTH)
     encoded = _dump(items)
     size = len(encoded.encode())
     return encoded if size <= CONTEXT_BYTES else _dump(_fitted(items, size))
+
+
+def _plain(context: Mapping[Any, Any]) -> str | None:
+    """Return a short and flat context, as nearly all are, as JSON; None where it takes more."""
+    if type(context) is not dict or not _TEXT.issuperset(map(type, context)):
+        return None
+    if not _PLAIN.issuperset(map(type, context.values())):
+        return None
+    try:
+        encoded = _dump(context)
+    except (ValueError, RuntimeError):  # NaN, a huge integer; changed by another thread
+        return None
+    # Too short for anything that has a bound of its own.
+    if len(encoded) > PLAIN_CHARACTERS or "\\u0000" in encoded or _UNSTORABLE.search(encoded):
+        return None
+    return encoded
 
 
 class _Jsonable:
@@ -193,6 +214,8 @@ def _cost(key: str, value: Any) -> int:
 
 
 def _cut(text: str, limit_bytes: int) -> str:
+    if len(text) <= limit_bytes // 4:  # a character is four bytes at most
+        return text
     encoded = text.encode()
     if len(encoded) <= limit_bytes:
         return text
@@ -201,5 +224,4 @@ def _cut(text: str, limit_bytes: int) -> str:
     return kept + mark.decode()
 
 
-def _dump(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_dump = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode

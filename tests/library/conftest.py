@@ -2,10 +2,14 @@
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from cutting_proxy import CuttingProxy, a_proxy
+from killable import Killable, a_killable
+from machine import Machine
 
 from events.models import Account, Device
 from sovi import events
@@ -45,3 +49,29 @@ def device_id(transactional_db: None) -> UUID:
 @pytest.fixture
 def account_id(transactional_db: None) -> UUID:
     return Account.objects.create(platform="tiktok", username="grind4829").pk
+
+
+@pytest.fixture(scope="session")
+def killable() -> Iterator[Killable]:
+    """A PostgreSQL beside the run's own; `machine` puts right what a test did to it."""
+    with a_killable() as server:
+        yield server
+
+
+@pytest.fixture
+def machine(killable: Killable, tmp_path: Path) -> Iterator[Machine]:
+    """Producers of a test, with a database and a spool folder of their own."""
+    dbname = killable.new_database()
+    machine = Machine(tmp_path, killable, dbname, killable.url(dbname))
+    yield machine
+    machine.close()
+    killable.restore()
+    killable.drop_database(dbname)
+
+
+@pytest.fixture
+def proxy(killable: Killable, machine: Machine) -> Iterator[CuttingProxy]:
+    """A proxy between the producers of `machine` and their database."""
+    with a_proxy(killable.socket) as proxy:
+        machine.url = proxy.url(machine.dbname)
+        yield proxy

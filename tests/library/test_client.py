@@ -22,7 +22,7 @@ from psycopg.rows import namedtuple_row
 from events.models import Device, SystemEvent
 from sovi import database, events
 from sovi.events import storable
-from sovi.events.client import _link
+from sovi.events.client import _link, _writer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -38,20 +38,26 @@ def eventually(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def sessions() -> list[int]:
+def sessions(like: str = "sovi.events%") -> list[int]:
     """Process ids of the library's sessions on this database."""
     with psycopg.connect(os.environ["DATABASE_URL"]) as observer:
         found = observer.execute(
             "SELECT pid FROM pg_stat_activity"
-            " WHERE application_name = 'sovi.events' AND datname = current_database()"
+            " WHERE application_name LIKE %s AND datname = current_database()",
+            [like],
         )
         return [pid for (pid,) in found]
+
+
+def close() -> None:
+    _link.close()
+    _writer.close()
 
 
 @pytest.fixture
 def alone() -> None:
     """Start without the sessions of tests before, even those of loops not yet collected."""
-    _link.close()
+    close()
     gc.collect()
     eventually(lambda: not sessions())
 
@@ -62,11 +68,11 @@ def another_database(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str]
 
     def use(url: str) -> None:
         monkeypatch.setenv("DATABASE_URL", url)
-        _link.close()
+        close()
 
     yield use
     monkeypatch.undo()
-    _link.close()
+    close()
 
 
 # -- What is stored -------------------------------------------------------------------------------
@@ -178,7 +184,7 @@ def test_any_text_is_stored_whatever_the_terminals_encoding_is(
     library.emit("auth", "info", "x", "😀 ␀")
     assert SystemEvent.objects.get().message == "😀 ␀"
     assert library.get_events()[0]["message"] == "😀 ␀"
-    _link.close()
+    close()
 
 
 # -- The caller's transactions --------------------------------------------------------------------
@@ -265,48 +271,67 @@ def test_loops_one_after_the_other_leave_no_session_behind(
     for _ in range(5):
         asyncio.run(main())
     gc.collect()
+    _writer.close()
     eventually(lambda: not sessions())
     assert SystemEvent.objects.count() == 25
     assert not [str(warning.message) for warning in recwarn]
 
 
 @pytest.mark.usefixtures("alone")
-def test_loops_in_several_threads_at_once_have_a_session_each_and_leave_none(
+def test_loops_in_several_threads_read_on_a_session_each_emit_on_one_and_leave_none(
     recwarn: pytest.WarningsRecorder,
 ) -> None:
     together = threading.Barrier(4, timeout=DEADLINE_SECONDS)
 
-    async def main() -> int:
+    async def main() -> tuple[int, int]:
         await asyncio.gather(*(events.async_emit(*ARGUMENTS) for _ in range(25)))
+        await asyncio.gather(*(events.async_get_events() for _ in range(5)))
         await asyncio.to_thread(together.wait)
-        seen = len(sessions())
+        seen = len(sessions("sovi.events")), len(sessions("sovi.events emit"))
         await asyncio.to_thread(together.wait)
         return seen
 
     with ThreadPoolExecutor(4) as threads:
         seen = list(threads.map(lambda _: asyncio.run(main()), range(4)))
-    assert seen == [4] * 4
+    assert seen == [(4, 1)] * 4
     gc.collect()
+    _writer.close()
     eventually(lambda: not sessions())
     assert SystemEvent.objects.count() == 100
     assert not [str(warning.message) for warning in recwarn]
 
 
-def test_a_cancelled_call_leaves_a_session_that_works() -> None:
-    async def main() -> int:
-        await events.async_emit(*ARGUMENTS)
+def test_a_cancelled_call_stores_its_event_all_the_same_and_the_next_call_works() -> None:
+    async def main() -> int | None:
         with psycopg.connect(os.environ["DATABASE_URL"]) as blocker:
             blocker.execute("LOCK TABLE system_events IN EXCLUSIVE MODE")
+            blocked = asyncio.create_task(events.async_emit("auth", "info", "blocked", "x"))
+            queued = asyncio.create_task(events.async_emit("auth", "info", "queued", "x"))
+            await asyncio.to_thread(eventually, somebody_waits)
+            blocked.cancel()
+            queued.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await blocked
+        return await events.async_emit("auth", "info", "next", "x")
+
+    assert asyncio.run(main())
+    stored = SystemEvent.objects.order_by("pk").values_list("event_type", flat=True)
+    assert list(stored) == ["blocked", "queued", "next"]
+
+
+def test_a_cancelled_query_leaves_a_session_that_works() -> None:
+    async def main() -> list[Any]:
+        with psycopg.connect(os.environ["DATABASE_URL"]) as blocker:
+            blocker.execute("LOCK TABLE system_events")
             with pytest.raises(TimeoutError):
-                await asyncio.wait_for(events.async_emit(*ARGUMENTS), timeout=0.2)
-            blocked = asyncio.create_task(events.async_emit(*ARGUMENTS))
-            queued = asyncio.create_task(events.async_emit(*ARGUMENTS))
+                await asyncio.wait_for(events.async_get_events(), timeout=0.2)
+            blocked = asyncio.create_task(events.async_get_events())
+            queued = asyncio.create_task(events.async_get_events())
             await asyncio.sleep(0)
             queued.cancel()
         return await blocked
 
-    event_id = asyncio.run(main())
-    assert [event.pk for event in SystemEvent.objects.order_by("pk")][1:] == [event_id]
+    assert asyncio.run(main()) == []
 
 
 # -- Forks ----------------------------------------------------------------------------------------
@@ -354,17 +379,19 @@ def test_a_fork_while_another_thread_is_in_a_call_does_not_hang_the_child() -> N
     with psycopg.connect(os.environ["DATABASE_URL"]) as blocker, ThreadPoolExecutor(1) as threads:
         blocker.execute("LOCK TABLE system_events IN EXCLUSIVE MODE")
         waiting = threads.submit(events.emit, *ARGUMENTS)
-        eventually(lambda: _link._lock.locked())
-        child = in_child(lambda: (signal.alarm(20), events.get_events()))
+        eventually(somebody_waits)
+        child = in_child(lambda: (signal.alarm(20), events.get_events(), events.emit(*ARGUMENTS)))
         assert ended_well(child)
         blocker.rollback()
-        assert waiting.result(DEADLINE_SECONDS)
+        waiting.result(DEADLINE_SECONDS)
+    assert events.flush(DEADLINE_SECONDS)
+    assert SystemEvent.objects.count() == 3
 
 
 FORK_AND_EXIT = """
 import asyncio, os, sys
 from sovi import events
-from sovi.events.client import _async_link, _link
+from sovi.events.client import _async_link, _link, _writer
 
 ARGUMENTS = ("auth", "info", "x", "x")
 
@@ -374,13 +401,21 @@ async def session():
 loop = asyncio.new_event_loop()
 loop.run_until_complete(events.async_emit(*ARGUMENTS))
 events.emit(*ARGUMENTS)
-sessions = _link.session, loop.run_until_complete(session())
+events.get_events()
+loop.run_until_complete(events.async_get_events())
+
+def sessions():
+    emits = _writer._delivery._keeper._connection
+    return _link.session, emits, loop.run_until_complete(session())
+
+before = sessions()
 if child := os.fork():
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     # The very sessions: one that had to be opened anew would hide what the child did.
     (row,) = loop.run_until_complete(events.async_get_events(event_type="child"))
     assert events.get_events(event_type="child") == [row]
-    print(row["message"], sessions == (_link.session, loop.run_until_complete(session())))
+    events.emit(*ARGUMENTS)
+    print(row["message"], None not in before, before == sessions())
 else:
     events.emit("auth", "info", "child", "of the child")
 loop.close()
@@ -396,10 +431,21 @@ def test_a_child_that_exits_as_programs_do_leaves_its_parents_sessions_alone() -
         text=True,
     ) as program:
         output, errors = program.communicate(timeout=DEADLINE_SECONDS)
-    assert (program.returncode, output, errors) == (0, "of the child True\n", "")
+    assert (program.returncode, output, errors) == (0, "of the child True True\n", "")
 
 
 # -- Outages --------------------------------------------------------------------------------------
+
+
+def somebody_waits() -> bool:
+    """Whether one of the library's statements waits for a lock."""
+    with psycopg.connect(os.environ["DATABASE_URL"]) as observer:
+        return bool(
+            observer.execute(
+                "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'sovi.events%'"
+                " AND datname = current_database() AND wait_event_type = 'Lock'"
+            ).fetchone()
+        )
 
 
 def cut_sessions() -> None:
@@ -422,16 +468,28 @@ def test_the_next_call_works_after_the_server_cut_the_session(library: Any) -> N
     assert library.emit_many([GIVEN])
 
 
-def test_a_session_cut_in_a_call_is_an_outage_and_the_next_call_works() -> None:
-    events.emit(*ARGUMENTS)
+def test_a_session_cut_in_a_query_is_an_outage_and_the_next_call_works() -> None:
+    events.get_events()
     with psycopg.connect(os.environ["DATABASE_URL"]) as blocker, ThreadPoolExecutor(1) as threads:
-        blocker.execute("LOCK TABLE system_events IN EXCLUSIVE MODE")
-        waiting = threads.submit(events.emit, *ARGUMENTS)
-        eventually(lambda: _link._lock.locked())
+        blocker.execute("LOCK TABLE system_events")
+        waiting = threads.submit(events.get_events)
+        eventually(somebody_waits)
         cut_sessions()
         with pytest.raises(events.DatabaseUnavailable, match="terminating connection"):
             waiting.result(DEADLINE_SECONDS)
-    assert events.emit(*ARGUMENTS)
+    assert events.get_events() == []
+
+
+def test_an_event_whose_session_was_cut_is_sent_again_and_stored_once() -> None:
+    events.emit(*ARGUMENTS)
+    with psycopg.connect(os.environ["DATABASE_URL"]) as blocker, ThreadPoolExecutor(1) as threads:
+        blocker.execute("LOCK TABLE system_events IN EXCLUSIVE MODE")
+        waiting = threads.submit(events.emit, "auth", "info", "cut", "cut")
+        eventually(somebody_waits)
+        cut_sessions()
+        blocker.rollback()
+        event_id = waiting.result(DEADLINE_SECONDS)
+    assert [row["id"] for row in events.get_events(event_type="cut")] == [event_id]
 
 
 @pytest.mark.parametrize(
@@ -449,8 +507,6 @@ def test_an_unreachable_database_is_named_by_its_variable_without_the_password(
 ) -> None:
     another_database(url)
     for call in (
-        lambda: library.emit(*ARGUMENTS),
-        lambda: library.emit_many([GIVEN]),
         lambda: library.get_events(),
         lambda: library.get_events(after_id=0),
         lambda: library.resolve(1),
@@ -470,14 +526,16 @@ def test_the_library_works_again_once_the_database_is_back(
     here = os.environ["DATABASE_URL"]
     another_database("postgresql://sovi@127.0.0.1:1/sovi")
     with pytest.raises(events.DatabaseUnavailable):
-        library.emit(*ARGUMENTS)
+        library.get_events()
     os.environ["DATABASE_URL"] = here
-    assert library.emit(*ARGUMENTS)
+    assert library.get_events() == []
 
 
 @pytest.mark.usefixtures("alone")
-def test_a_database_that_was_not_migrated_takes_events_and_says_so_on_resolve(
-    library: Any, another_database: Callable[[str], None]
+def test_events_for_a_database_that_was_not_migrated_wait_and_it_is_said(
+    library: Any,
+    another_database: Callable[[str], None],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     name = f"plain_{uuid.uuid4().hex}"
     here = os.environ["DATABASE_URL"]
@@ -498,10 +556,12 @@ def test_a_database_that_was_not_migrated_takes_events_and_says_so_on_resolve(
                     "resolved_by TEXT, resolved_at TIMESTAMPTZ)"
                 )
             another_database(database.connection_string(name))
-            event_id = library.emit(*ARGUMENTS, device_id=uuid.uuid4())
+            assert library.emit(*ARGUMENTS, device_id=uuid.uuid4()) is None
+            assert "manage.py migrate" in caplog.text
             with pytest.raises(events.NotMigrated, match=r"event_actions.*manage.py migrate"):
-                library.resolve(event_id)
-            assert library.get_events(after_id=0)[0]["resolved"] is False
+                library.resolve(1)
+            assert library.get_events(after_id=0) == []
+            assert not library.flush(timeout=0)
         finally:
-            _link.close()
+            close()
             admin.execute(f"DROP DATABASE {name} WITH (FORCE)")

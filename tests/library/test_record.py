@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sovi.events import InvalidEvent, catalog
-from sovi.events.record import Record, records
+from sovi.events.record import MANY, Record, Records
 
 GOOD = {
     "category": "scheduler",
@@ -126,6 +126,17 @@ def test_every_type_of_the_catalogue_is_accepted_in_one_call() -> None:
         {**GOOD, "category": it.category, "severity": it.severity, "event_type": it.name}
         for it in catalog.EVENT_TYPES
     ]
-    assert [record.event_type for record in records(event for event in given)] == [
+    assert [record.event_type for record in Records(event for event in given)] == [
         it.name for it in catalog.EVENT_TYPES
     ]
+
+
+def test_many_events_are_checked_when_they_are_read_each_once() -> None:
+    given = Records([GOOD] * MANY + [{**GOOD, "severity": "bad"}])
+    assert len(given) == MANY + 1
+    assert given[3] is given[3]
+    assert list(given[-3:-1]) == [given[MANY - 2], given[MANY - 1]]
+    with pytest.raises(InvalidEvent, match=rf"events\[{MANY}\]: severity"):
+        list(given)
+    with pytest.raises(IndexError):
+        given[MANY + 1]

@@ -1,0 +1,115 @@
+"""The one file of a spool: opened when it is needed, by one process or thread at a time."""
+
+import logging
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from .slips import sync_folder
+
+logger = logging.getLogger(__name__)
+
+BUSY_SECONDS = 0.5
+"""How long another process may hold the file before a batch goes to a slip beside it."""
+
+
+class SpoolFile:
+    """An SQLite database in which what was committed survives a crash of the machine."""
+
+    def __init__(self, path: Path, schema: Sequence[str]) -> None:
+        self._path = path
+        self._schema = schema
+        self._lock = threading.Lock()
+        self._opened: sqlite3.Connection | None = None
+        self._inode = 0
+        self._damaged: list[Path] = []
+
+    @contextmanager
+    def transaction(self, kind: str = "IMMEDIATE") -> Iterator[sqlite3.Connection]:
+        """Run a block as one transaction; makes the file where there is none.
+
+        Raises sqlite3.Error and OSError.
+        """
+        try:
+            with self._lock:
+                database = self._database()
+                try:
+                    database.execute(f"BEGIN {kind}")
+                    yield database
+                    database.execute("COMMIT")
+                except BaseException as error:
+                    if database.in_transaction:
+                        database.execute("ROLLBACK")
+                    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CORRUPT:
+                        self._set_aside()
+                    raise
+        finally:
+            while self._damaged:  # logged without the lock: a program's handler may emit
+                kept = self._damaged.pop().name
+                logger.error("The spool %s is damaged; it is kept as %s", self._path, kept)
+
+    def before_fork(self) -> None:
+        """Close the file, and keep it closed until `after_fork`.
+
+        SQLite in the child would take the parent's locks for its own, and write without any.
+        """
+        self._lock.acquire()
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+    def after_fork(self) -> None:
+        self._lock.release()
+
+    def _database(self) -> sqlite3.Connection:
+        """Return the open file, another one if it was removed or replaced."""
+        try:
+            there = self._opened is not None and self._path.stat().st_ino == self._inode
+        except FileNotFoundError:
+            there = False
+        if self._opened is None or not there:
+            self._opened = self._open()
+            self._inode = self._path.stat().st_ino
+        return self._opened
+
+    def _open(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+        try:
+            database = self._connect()
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+                raise
+            self._set_aside()
+            database = self._connect()
+        sync_folder(self._path.parent)
+        return database
+
+    def _connect(self) -> sqlite3.Connection:
+        database = sqlite3.connect(
+            self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+        for statement in self._schema:
+            database.execute(statement)
+        return database
+
+    def _set_aside(self) -> None:
+        """Keep a damaged file for whoever can mend it; the next transaction begins another."""
+        damaged = self._path.with_suffix(f".damaged-{time.time_ns()}")
+        self._path.rename(damaged)
+        self._damaged.append(damaged)
+
+
+def used_bytes(database: sqlite3.Connection) -> int:
+    """Return how much of its file a database uses."""
+    pages, free, size = (
+        database.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    return int((pages - free) * size)

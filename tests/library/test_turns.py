@@ -1,0 +1,52 @@
+"""Whose turn it is to store: no event is in two pairs of hands."""
+
+import pytest
+
+from sovi.events.batch import Batch
+from sovi.events.call import GRACE_SECONDS, Call
+from sovi.events.record import Record
+from sovi.events.turns import Turns, Verdict
+
+
+@pytest.fixture
+def turns() -> Turns:
+    return Turns()
+
+
+def late(message: str) -> Call:
+    """A call whose leader must be lost by now."""
+    return Call([Record.of("auth", "info", "x", message)], -2 * GRACE_SECONDS)
+
+
+def gathered(turns: Turns, *calls: Call) -> tuple[list[Call], list[Batch]]:
+    """What the first of the calls leads, the others having queued behind it."""
+    assert [turns.enter(call) for call in calls] == [True] + [False] * (len(calls) - 1)
+    together, parts = [calls[0]], list[Batch]()
+    turns.gather(together, parts)
+    return together, parts
+
+
+def test_a_leader_stores_those_who_wait_as_one_batch(turns: Turns) -> None:
+    first, second = late("1"), late("2")
+    together, [batch] = gathered(turns, first, second)
+    assert together == [first, second]
+    assert [record.message for record in batch.records] == ["1", "2"]
+
+
+def test_who_gives_a_leader_up_keeps_what_that_holds_not_an_event_of_its_own(turns: Turns) -> None:
+    first, second = late("1"), late("2")
+    together, [batch] = gathered(turns, first, second)
+    assert turns.take_over(second) is Verdict.KEEP
+    assert second.together is batch
+    assert turns.part(together, batch) == [batch]
+
+
+def test_who_still_queues_leads_in_place_of_a_leader_it_gives_up(turns: Turns) -> None:
+    first, second, third = late("1"), late("2"), late("3")
+    for call in (first, second, third):
+        turns.enter(call)
+    assert turns.take_over(second) is Verdict.LEAD_ANEW
+    together, parts = [second], list[Batch]()
+    turns.gather(together, parts)
+    assert together == [second, third]
+    assert turns.take_over(third) is Verdict.KEEP
