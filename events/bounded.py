@@ -1,10 +1,17 @@
 """Numbers of rows that cost what is shown, never what the table holds."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from django.utils.formats import number_format
 
+from events import page
+from events.models.event import SystemEventQuerySet
+from events.time_limit import TookTooLong, time_limit
+
+COUNT_SECONDS = 0.15
+FEW_ROWS = 100
 COUNT_BOUND = 10_000
 """Rows counted at most, so that a page's cost follows what it shows and never the table."""
 
@@ -22,6 +29,18 @@ class BoundedCount:
 
 
 def bounded_count(queryset: Any, bound: int = COUNT_BOUND) -> BoundedCount:
-    """Count the rows of a set, reading at most one more than `bound`."""
-    rows = queryset.order_by()[: bound + 1].count()
-    return BoundedCount(min(rows, bound), exact=rows <= bound)
+    """Count the rows of a set, at most one more than `bound`, and not for long.
+
+    Where that takes too long it is told that there are some more than a few, or than none.
+    """
+    for attempted in (bound, min(bound, FEW_ROWS)):
+        with suppress(TookTooLong), time_limit(COUNT_SECONDS):
+            rows = _count(queryset, attempted + 1)
+            return BoundedCount(min(rows, attempted), exact=rows <= attempted)
+    return BoundedCount(0, exact=False)
+
+
+def _count(queryset: Any, bound: int) -> int:
+    if isinstance(queryset, SystemEventQuerySet):
+        return page.count(queryset, bound)
+    return int(queryset.order_by("pk")[:bound].count())

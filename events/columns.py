@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from events.models import SystemEvent
 from sovi.events import catalog
 
+FORMAT = "%Y-%m-%d %H:%M:%S"
 STEPS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 AGO = {
     "d": gettext_lazy("%(count)s d ago"),
@@ -39,11 +40,19 @@ def moment(instant: datetime | None) -> SafeString:
     """Date and time with seconds in the site's time zone; UTC when pointed at."""
     if instant is None:
         return NOTHING
-    utc = instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-    local = timezone.localtime(instant).strftime("%Y-%m-%d %H:%M:%S")
+    utc = instant.astimezone(UTC).strftime(FORMAT)
     return format_html(
-        '<time datetime="{}" title="{} UTC">{}</time>', utc.replace(" ", "T") + "Z", utc, local
+        '<time datetime="{}" title="{} UTC">{}</time>',
+        utc.replace(" ", "T") + "Z",
+        utc,
+        timezone.localtime(instant).strftime(FORMAT),
     )
+
+
+def plain(instant: datetime) -> str:
+    """Date and time in the site's time zone, and in UTC, where there is no room for markup."""
+    local, utc = timezone.localtime(instant), instant.astimezone(UTC)
+    return f"{local.strftime(FORMAT)} ({utc.strftime(FORMAT)} UTC)"
 
 
 def moment_and_ago(instant: datetime | None) -> SafeString:
@@ -54,8 +63,13 @@ def moment_and_ago(instant: datetime | None) -> SafeString:
 
 
 def severity(event: SystemEvent) -> SafeString:
-    kind = event.severity if event.severity in catalog.SEVERITIES else "other"
-    return format_html('<span class="severity severity-{}">{}</span>', kind, event.severity or "–")
+    return badge(event.severity)
+
+
+def badge(severity: str) -> SafeString:
+    """A severity in its colour, its shape and its word."""
+    kind = severity if severity in catalog.SEVERITIES else "other"
+    return format_html('<span class="severity severity-{}">{}</span>', kind, severity or "–")
 
 
 def kind(event: SystemEvent) -> SafeString:

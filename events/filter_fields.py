@@ -11,6 +11,13 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
+from events.search.error import SearchError
+from events.search.frozen import read_search
+from events.search.query import Query
+
+NONE = "-"
+"""What asks for the events that name no device or no account."""
+
 CONTEXT_DEPTH = 20
 # In a query string a bare `+` is a space, so `...T00:00:00+02:00` arrives like this.
 _OFFSET_AFTER_SPACE = re.compile(r"(?<=\d) (?=\d{2}:?\d{2}$)")
@@ -56,18 +63,28 @@ class ValuesField(forms.Field):
 
 
 class UUIDsField(ValuesField):
-    def parse(self, text: str) -> uuid.UUID:
+    """One or more UUIDs, or `NONE` for those without."""
+
+    def parse(self, text: str) -> uuid.UUID | str:
+        if text == NONE:
+            return NONE
         try:
             return uuid.UUID(text)
         except ValueError:
             raise ValidationError(f"{text!r} is not a UUID.") from None
 
 
-class TextField(forms.CharField):
-    def to_python(self, value: Any) -> str:
-        text = super().to_python(value) or ""
-        check_storable(text)
-        return text
+class SearchField(forms.Field):
+    """The search language, read and frozen; None when nothing is asked for."""
+
+    widget = forms.TextInput
+
+    def to_python(self, value: str | None) -> Query | None:
+        try:
+            query = read_search(value or "")
+        except SearchError as error:
+            raise ValidationError(str(error)) from None
+        return query if query.terms else None
 
 
 class TrueFalseField(forms.Field):

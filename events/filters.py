@@ -1,21 +1,27 @@
 """The filters of the event list: the same parameters for REST, the stream, exports and pages."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+from uuid import UUID
 
 import django_filters
+from django.db.models import Q
 from django.http import QueryDict
 
 from events.filter_fields import (
+    NONE,
     InstantField,
     JSONObjectField,
-    TextField,
+    SearchField,
     TrueFalseField,
     UUIDsField,
     ValuesField,
 )
 from events.models import SystemEvent
 from events.models.event import SystemEventQuerySet
+from events.search import guide
+from events.search.meaning import condition
+from events.search.query import Query
 from sovi.events import catalog
 
 
@@ -29,11 +35,22 @@ class AnyOf(django_filters.Filter):  # type: ignore[misc]  # django-filter has n
 
 
 class AnyOfUUIDs(AnyOf):
+    """The column holds one of the UUIDs given, or NULL where that is asked for."""
+
     field_class = UUIDsField
 
+    def filter(self, queryset: SystemEventQuerySet, value: list[UUID | str]) -> SystemEventQuerySet:
+        if NONE not in value:
+            filtered: SystemEventQuerySet = super().filter(queryset, value)
+            return filtered
+        uuids = [one for one in value if one != NONE]
+        return queryset.filter(
+            Q(**{f"{self.field_name}__isnull": True}) | Q(**{f"{self.field_name}__in": uuids})
+        )
 
-class Text(django_filters.Filter):  # type: ignore[misc]
-    field_class = TextField
+
+class Search(django_filters.Filter):  # type: ignore[misc]
+    field_class = SearchField
 
 
 class TrueFalse(django_filters.Filter):  # type: ignore[misc]
@@ -52,19 +69,19 @@ class EventFilterSet(django_filters.FilterSet):  # type: ignore[misc]
     """Filters over `SystemEvent`; each filter's `help_text` documents its parameter.
 
     A parameter that is absent or empty does not filter. `form.cleaned_data` holds lists of str or
-    UUID for those that take several values, else a value or None (`q`: a str).
+    UUID for those that take several values, else a value or None (`q`: a frozen search).
     """
 
     category = AnyOf("category", "Category.")
     severity = AnyOf("severity", "Severity.", choices=catalog.SEVERITIES)
     event_type = AnyOf("event_type", "Event type.")
-    device_id = AnyOfUUIDs("device_id", "UUID of the device.")
-    account_id = AnyOfUUIDs("account_id", "UUID of the account.")
+    device_id = AnyOfUUIDs("device_id", "UUID of the device; - for none.")
+    account_id = AnyOfUUIDs("account_id", "UUID of the account; - for none.")
     resolved = TrueFalse(method="filter_resolved", help_text="Only resolved or only unresolved.")
     resolved_by = AnyOf("resolved_by", "Who resolved it.", choices=catalog.RESOLVERS)
     since = Instant("timestamp", "gte", help_text="From this ISO 8601 time on; UTC by default.")
     until = Instant("timestamp", "lt", help_text="Before this ISO 8601 time; UTC by default.")
-    q = Text(method="filter_q", help_text="Text that the message holds, in any case.")
+    q = Search(method="filter_q", help_text=guide.AS_MARKDOWN)
     context = Containment(
         "context",
         "contains",
@@ -80,13 +97,20 @@ class EventFilterSet(django_filters.FilterSet):  # type: ignore[misc]
         """Names of the query parameters that filter."""
         return tuple(cls.base_filters)
 
+    @classmethod
+    def takes_several(cls, name: str) -> bool:
+        """Whether a parameter may hold several values."""
+        return isinstance(cls.base_filters.get(name), AnyOf)
+
     def filter_resolved(
         self, queryset: SystemEventQuerySet, name: str, value: bool
     ) -> SystemEventQuerySet:
         return queryset.resolved() if value else queryset.unresolved()
 
-    def filter_q(self, queryset: SystemEventQuerySet, name: str, value: str) -> SystemEventQuerySet:
-        return queryset.search(value)
+    def filter_q(
+        self, queryset: SystemEventQuerySet, name: str, value: Query
+    ) -> SystemEventQuerySet:
+        return queryset.filter(condition(value))
 
 
 class InvalidQuery(ValueError):
@@ -117,12 +141,30 @@ def read_query(
         name: [str(reason) for reason in reasons] for name, reasons in filterset.errors.items()
     }
     for name in query:
-        if name in known and len(query.getlist(name)) > 1 and not _takes_several(name):
+        if name in known and len(query.getlist(name)) > 1 and not filterset.takes_several(name):
             errors[name] = ["Give this parameter once."]
     errors |= _unknown_parameters(query, known)
     if errors:
         raise InvalidQuery(errors)
     return filterset
+
+
+def parse_each(
+    query: QueryDict, parsers: Mapping[str, Callable[[str], Any]]
+) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    """Return what each parameter that is there holds, and the reasons of those refused.
+
+    A parser raises ValueError with the reason.
+    """
+    given: dict[str, Any] = {}
+    errors: dict[str, list[str]] = {}
+    for name, parse in parsers.items():
+        if name in query:
+            try:
+                given[name] = parse(str(query[name]))
+            except ValueError as error:
+                errors[name] = [str(error)]
+    return given, errors
 
 
 def refuse_parameters(query: QueryDict) -> None:
@@ -134,7 +176,3 @@ def refuse_parameters(query: QueryDict) -> None:
 def _unknown_parameters(query: QueryDict, known: list[str]) -> dict[str, list[str]]:
     known_ones = f"Known ones: {', '.join(known)}." if known else "None is known here."
     return {name: [f"Unknown parameter. {known_ones}"] for name in query if name not in known}
-
-
-def _takes_several(name: str) -> bool:
-    return isinstance(EventFilterSet.base_filters.get(name), AnyOf)

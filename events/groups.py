@@ -10,13 +10,14 @@ VIEWING = ("view_systemevent", "view_device", "view_account", "view_eventaction"
 PERMISSIONS_OF_GROUP = {
     "Event viewers": VIEWING,
     "Event responders": (*VIEWING, "resolve_systemevent"),
+    "Event producers": ("add_systemevent",),
 }
 
 
 def create_groups(
     sender: AppConfig, using: str, apps: Apps = installed_apps, **kwargs: Any
 ) -> None:
-    """Create the two groups with their permissions, after `migrate`.
+    """Create the groups with their permissions, after `migrate`.
 
     A group that exists is left as its administrators made it.
     """

@@ -5,21 +5,42 @@ They are PostgreSQL's affair alone: SOVI's programs write the table, Django only
 
 from typing import Any
 
+from django.db import NotSupportedError, OperationalError, ProgrammingError
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
-# name -> what follows `ON system_events`. Ids, not times, order every list: they are unique.
+# name -> what follows `ON system_events`. Ids, not times, order every list: they are unique. Which
+# query needs which, and what each costs: docs/decisions/0009-indexes.md.
 INDEXES = {
     "sovi_events_severity": "(severity, id)",
+    "sovi_events_kind": "(category, resolved, event_type, severity, id)",
+    "sovi_events_device_kind": "(device_id, resolved, event_type, severity, id)",
+    "sovi_events_account_kind": (
+        "(account_id, resolved, event_type, severity, id) INCLUDE (device_id)"
+    ),
+    "sovi_events_time": "(timestamp, id)",
+    "sovi_events_resolver": "(resolved_by, id) WHERE resolved_by IS NOT NULL",
+    "sovi_events_unresolved_severity": (
+        "(severity, id) INCLUDE (event_type, device_id, account_id, timestamp, category) "
+        "WHERE resolved IS NOT TRUE"
+    ),
+}
+
+FORMER_INDEXES = {
+    "sovi_events_unresolved": "(id) WHERE resolved IS NOT TRUE",
+    "sovi_events_timestamp": "(timestamp)",
     "sovi_events_category": "(category, id)",
     "sovi_events_event_type": "(event_type, id)",
     "sovi_events_device": "(device_id, id)",
     "sovi_events_account": "(account_id, id)",
-    "sovi_events_timestamp": "(timestamp)",
-    "sovi_events_unresolved": "(id) WHERE resolved IS NOT TRUE",
-    "sovi_events_unresolved_severity": "(severity, id) WHERE resolved IS NOT TRUE",
 }
+"""Built by earlier versions; the indexes on several columns answer what they did."""
+
+MESSAGE_INDEX = "sovi_events_message"
+MESSAGE_DEFINITION = "USING gin (message gin_trgm_ops)"
+"""For text within a message; only where `pg_trgm` may be had."""
 
 
 class BuildIndexConcurrently(Operation):
@@ -36,6 +57,10 @@ class BuildIndexConcurrently(Operation):
     def __init__(self, name: str) -> None:
         self.name = name
 
+    @property
+    def definition(self) -> str:
+        return {**INDEXES, **FORMER_INDEXES}[self.name]
+
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
         pass
 
@@ -51,7 +76,7 @@ class BuildIndexConcurrently(Operation):
             self._drop(schema_editor)
         if not valid:
             schema_editor.execute(
-                f"CREATE INDEX CONCURRENTLY {self.name} ON system_events {INDEXES[self.name]}"
+                f"CREATE INDEX CONCURRENTLY {self.name} ON system_events {self.definition}"
             )
 
     def database_backwards(
@@ -80,3 +105,57 @@ class BuildIndexConcurrently(Operation):
 
     def _drop(self, schema_editor: BaseDatabaseSchemaEditor) -> None:
         schema_editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {self.name}")
+
+
+class DropIndexConcurrently(BuildIndexConcurrently):
+    """Drop a former index of `system_events` while other programs write the table."""
+
+    def database_forwards(self, *args: Any) -> None:
+        super().database_backwards(*args)
+
+    def database_backwards(self, *args: Any) -> None:
+        """Leave it out: what built it is no migration of now, and nothing would drop it."""
+
+    def describe(self) -> str:
+        return f"Drop index {self.name} concurrently"
+
+
+class BuildMessageIndex(BuildIndexConcurrently):
+    """Build the index for text within messages, unless `pg_trgm` can't be had here.
+
+    Creating the extension needs a right that the owner of a table may lack; then search works
+    without the index, and `manage.py check` says so.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(MESSAGE_INDEX)
+
+    @property
+    def definition(self) -> str:
+        return MESSAGE_DEFINITION
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return type(self).__name__, [], {}
+
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        if has_trigrams(schema_editor.connection):
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+
+
+def has_trigrams(connection: BaseDatabaseWrapper) -> bool:
+    """Create the extension `pg_trgm` where it may be; return whether it is there."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_extension WHERE extname = 'pg_trgm'")
+        if cursor.fetchone():
+            return True
+        try:
+            cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+        except (ProgrammingError, OperationalError, NotSupportedError):
+            return False  # not allowed, or not installed on the server
+    return True

@@ -1,4 +1,4 @@
-"""The application under an ASGI server, and how its open streams end when that server stops."""
+"""The application under an ASGI server: what runs beside its requests, and ends when it stops."""
 
 import asyncio
 import os
@@ -13,7 +13,10 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sovi_site.settings")
 django_application = get_asgi_application()
 
-from events.stream.hub import current_hub  # noqa: E402 - needs Django set up
+from django.conf import settings  # noqa: E402 - needs Django set up
+
+from events.bulk.workers import workers  # noqa: E402
+from events.stream.hub import current_hub  # noqa: E402
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
@@ -30,6 +33,9 @@ async def _lifespan(receive: Any, send: Any) -> None:
         message = await receive()
         if message["type"] == "lifespan.startup":
             _end_streams_on_signals()
+            workers.watch(settings.SOVI_BULK_WATCH_SECONDS)
+        else:
+            await asyncio.to_thread(workers.close)
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError, ValidationError, validate
 
+from events.retention.policy import Policy
 from sovi import embedded_home
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -50,6 +51,13 @@ def _is_time_zone(name: str) -> None:
         raise ValidationError(f"{name!r} is not a time zone, such as Europe/Berlin.") from error
 
 
+def _is_policy(text: str) -> None:
+    try:
+        Policy.parse(text)
+    except ValueError as error:
+        raise ValidationError(str(error)) from error
+
+
 try:
     _env = Env()
     DEBUG = _env.bool("DJANGO_DEBUG", False)
@@ -60,6 +68,9 @@ try:
     HTTPS = _env.bool("DJANGO_HTTPS", False)
     TIME_ZONE = _env.str("SOVI_TIME_ZONE", "UTC", validate=_is_time_zone)
     TOKEN_DAYS = _env.int("SOVI_TOKEN_DAYS", 365, validate=_POSITIVE)
+    QUERY_TIMEOUT_SECONDS = _env.float(
+        "SOVI_QUERY_TIMEOUT_SECONDS", 5.0, validate=validate.Range(min=0.1, max=600)
+    )
     STREAM_KEEPALIVE_SECONDS = _env.float(
         "SOVI_STREAM_KEEPALIVE_SECONDS", 15.0, validate=validate.Range(min=0.1, max=60)
     )
@@ -71,6 +82,14 @@ try:
     )
     STREAM_CLIENTS_PER_PROCESS = _env.int(
         "SOVI_STREAM_CLIENTS_PER_PROCESS", 2000, validate=_POSITIVE
+    )
+    RETENTION = Policy.parse(
+        _env.str("SOVI_RETENTION", "", validate=_is_policy),
+        keep_unresolved=_env.bool("SOVI_RETENTION_KEEP_UNRESOLVED", False),
+    )
+    EXPORT_MAX_ROWS = _env.int("SOVI_EXPORT_MAX_ROWS", 1_000_000, validate=_POSITIVE)
+    BULK_WATCH_SECONDS = _env.float(
+        "SOVI_BULK_WATCH_SECONDS", 10.0, validate=validate.Range(min=0.1, max=3600)
     )
 except EnvError as error:
     raise ImproperlyConfigured(str(error)) from error

@@ -120,7 +120,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["events.api.permissions.EventPermissions"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["events.api.body.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "events.api.errors.exception_handler",
     # `format` is a parameter of the export, not DRF's choice of renderer.
@@ -145,10 +145,15 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
+SOVI_QUERY_TIMEOUT_SECONDS = env.QUERY_TIMEOUT_SECONDS
 SOVI_STREAM_KEEPALIVE_SECONDS = env.STREAM_KEEPALIVE_SECONDS
 SOVI_STREAM_RECHECK_SECONDS = env.STREAM_RECHECK_SECONDS
 SOVI_STREAM_CLIENTS_PER_USER = env.STREAM_CLIENTS_PER_USER
 SOVI_STREAM_CLIENTS_PER_PROCESS = env.STREAM_CLIENTS_PER_PROCESS
+SOVI_BULK_WATCH_SECONDS = env.BULK_WATCH_SECONDS
+
+SOVI_RETENTION = env.RETENTION
+SOVI_EXPORT_MAX_ROWS = env.EXPORT_MAX_ROWS
 
 LOGGING = {
     "version": 1,

@@ -6,6 +6,8 @@ from events.stream.view import stream
 
 from .health import healthz, readyz
 
+handler500 = "sovi_site.errors.server_error"
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", include("events.console.urls")),

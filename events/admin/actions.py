@@ -1,4 +1,4 @@
-"""Resolve and reopen over the rows of a list: those selected, or all that match."""
+"""Resolve and reopen over the rows of a list: those selected at once, all that match by a job."""
 
 from typing import Any
 
@@ -6,20 +6,18 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME, ActionForm
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from events.actor import Actor
 from events.bounded import bounded_count
+from events.models import EventAction
 from events.models.event import SystemEventQuerySet
-from sovi.events.position import MAX_ID
+from events.submitted import NEWEST_ID, REASON_LENGTH, actor_of, read_id, reason_of
+from events.time_limit import TookTooLong, time_limit
 
 from .read_only import ReadOnlyAdmin
-
-NEWEST_ID = "newest_id"
-REASON_LENGTH = 500
 
 
 class ReasonForm(ActionForm):
@@ -36,16 +34,6 @@ class ReasonForm(ActionForm):
             }
         ),
     )
-
-
-def actor_of(request: HttpRequest) -> Actor:
-    """Whoever is logged in to the admin is a person."""
-    return Actor(request.user.get_username(), "human", "admin")
-
-
-def reason_of(request: HttpRequest) -> str | None:
-    """Why, as typed beside the action; None when nothing was."""
-    return request.POST.get("reason", "").replace("\0", "").strip()[:REASON_LENGTH] or None
 
 
 @admin.action(description=gettext_lazy("Resolve selected"), permissions=["resolve"])
@@ -72,6 +60,13 @@ def reopen_selected(
         "%(count)s was unresolved already.", "%(count)s were unresolved already.", already.rows
     )
     model_admin.report(request, changed, done, rest % {"count": already} if already.rows else "")
+
+
+ACTION_NAMES: dict[str, str] = {
+    resolve_selected.__name__: EventAction.Action.RESOLVE,
+    reopen_selected.__name__: EventAction.Action.REOPEN,
+}
+"""What the list's form calls them, and what a job does."""
 
 
 class ActingAdmin(ReadOnlyAdmin):
@@ -102,14 +97,27 @@ class ActingAdmin(ReadOnlyAdmin):
                 self._refuse(request)
                 return None
             queryset = self.get_queryset(request).filter(pk__in=selected)
-        else:
-            # The filter runs again here; what arrived after the page was shown, nobody has seen.
-            newest_id = read_id(request.POST.get(NEWEST_ID, ""))
-            if newest_id is None:
-                self._refuse(request)
-                return None
-            queryset = queryset.filter(pk__lte=newest_id)
-        return super().response_action(request, queryset, *args, **kwargs)
+        elif request.POST.get("action") in ACTION_NAMES:
+            return self._preview(request)
+        try:
+            with time_limit(advice=_("Nothing was changed: try again.")):
+                return super().response_action(request, queryset, *args, **kwargs)
+        except TookTooLong as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return None
+
+    def _preview(self, request: HttpRequest) -> HttpResponse | None:
+        """Lead to what would be done to all that match."""
+        changelist: Any = self.get_changelist_instance(request)
+        # What arrived after the page was shown, nobody has seen.
+        newest_id = request.POST.get(NEWEST_ID, "")
+        if not changelist.bulk_links or read_id(newest_id) is None:
+            self._refuse(request)
+            return None
+        action = ACTION_NAMES[request.POST["action"]]
+        reason = reason_of(request)
+        others = {"reason": reason} if reason else {}
+        return HttpResponseRedirect(changelist.preview_url(action, newest_id, **others))
 
     def _refuse(self, request: HttpRequest) -> None:
         text = _("The selection could not be read, so nothing was changed. Please select again.")
@@ -120,11 +128,3 @@ class ActingAdmin(ReadOnlyAdmin):
         done %= {"count": number_format(changed, use_l10n=True, force_grouping=True)}
         level = messages.SUCCESS if changed else messages.WARNING
         self.message_user(request, f"{done} {rest}".strip(), level)
-
-
-def read_id(text: str) -> int | None:
-    """Read an event's id; None when the text can't be one."""
-    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_ID))):
-        return None
-    number = int(text)
-    return number if number <= MAX_ID else None

@@ -3,12 +3,14 @@ from itertools import chain
 from typing import Any, cast
 from urllib.parse import urlencode
 
-from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR, SEARCH_VAR, ChangeList
+from django.contrib.admin.views.main import ALL_VAR, ORDER_VAR, PAGE_VAR, SEARCH_VAR, ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.loader import select_template
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+
+from events.time_limit import TookTooLong, time_limit
 
 from .filters import Chip, UrlFilter
 from .paginator import BoundedPaginator
@@ -22,6 +24,8 @@ class BoundedChangeList(ChangeList):
     """
 
     paginator: BoundedPaginator
+    plain_link = "?"
+    """The address of this list without a filter."""
 
     def __init__(self, request: HttpRequest, *args: Any) -> None:
         self.problems: list[str] = []
@@ -30,6 +34,9 @@ class BoundedChangeList(ChangeList):
 
     def get_filters(self, request: HttpRequest) -> Any:
         filters: Iterable[Any] = self.list_filter
+        # It says "no filter" where an address must say something; beside others it says nothing.
+        for params in (self.filter_params, self.params):
+            params.pop(ALL_VAR, None)
         known = {name for spec in filters for name in spec.parameter_names}
         for name in self.get_filters_params():
             if name not in known:
@@ -42,7 +49,11 @@ class BoundedChangeList(ChangeList):
     def get_queryset(
         self, request: HttpRequest, exclude_parameters: list[str | None] | None = None
     ) -> QuerySet[Any]:
-        queryset = super().get_queryset(request, exclude_parameters)
+        try:
+            queryset = super().get_queryset(request, exclude_parameters)
+        except TookTooLong as error:
+            self.problems.append(str(error))
+            return self.root_queryset.none()
         self.problems += chain.from_iterable(spec.problems for spec in self._filters)
         if "\0" in request.GET.get(SEARCH_VAR, ""):
             # Django's own form has said so in a message, and searched for nothing.
@@ -55,17 +66,27 @@ class BoundedChangeList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        if not self.multi_page:
-            # More rows may have come since they were counted.
-            self.result_list = self.queryset[: self.list_per_page]
         self.page_num = self.paginator.validate_number(self.page_num)
+        try:
+            with time_limit():
+                # More rows may have come since they were counted.
+                offset = (self.page_num - 1) * self.list_per_page
+                self.result_list = list(self.read_page(offset))
+        except TookTooLong as error:
+            self.problems.append(str(error))
+            self.result_list = []
+        self.paginator.seen(offset + len(self.result_list))
+
+    def read_page(self, offset: int) -> Iterable[Any]:
+        """Read the rows to show: those after `offset`."""
+        rows: QuerySet[Any] = self.queryset
+        return rows[offset : offset + self.list_per_page]
 
     def link(self, **values: Iterable[str]) -> str:
         """The address of this list with these parameters changed; an empty one is left out."""
         params = {name: list(value) for name, value in {**self.filter_params, **values}.items()}
-        return "?" + urlencode(
-            [(name, item) for name, items in sorted(params.items()) for item in items if item]
-        )
+        pairs = [(name, item) for name, items in sorted(params.items()) for item in items if item]
+        return f"?{urlencode(pairs)}" if pairs else self.plain_link
 
     @property
     def empty_template(self) -> Any:

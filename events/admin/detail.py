@@ -1,11 +1,14 @@
 """The page of one event: what it says, what it is about, what was done about it."""
 
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -13,12 +16,17 @@ from django.utils.translation import gettext_lazy
 
 from events import columns
 from events.models import EventAction, SystemEvent
+from events.models.event import SystemEventQuerySet
+from events.submitted import REASON_LENGTH, actor_of, reason_of
+from events.time_limit import TookTooLong, time_limit
 from sovi.events import catalog
 
 from . import context
-from .actions import REASON_LENGTH, ActingAdmin, actor_of, reason_of
+from .actions import ActingAdmin
+from .around import around
 
 HISTORY_ROWS = 100
+TIMELINE_AFTER = timedelta(hours=12)
 FACES: dict[str, Any] = {
     EventAction.Face.LIBRARY: gettext_lazy("the Python library"),
     EventAction.Face.API: gettext_lazy("the API"),
@@ -52,6 +60,8 @@ class EventDetail(ActingAdmin):
             "when": explanations(row),
             "context_json": context.highlight(json),
             "context_is_cut": is_cut,
+            "latest": [columns.cells(event) for event in around(row)],
+            "current_pk": str(row.pk),
             "shows_history": shows_history,
             "history": history_of(row) if shows_history else [],
             "may_resolve": self.has_resolve_permission(request),
@@ -59,6 +69,8 @@ class EventDetail(ActingAdmin):
             "may_view_account": request.user.has_perm("events.view_account"),
             "reason_length": REASON_LENGTH,
             "event_type_url": self.filtered(event_type=row.event_type),
+            "device_timeline_url": row.device_id and timeline_url(row, device=row.device_id),
+            "account_timeline_url": row.account_id and timeline_url(row, account=row.account_id),
             "device_events_url": self.filtered(device=row.device_id),
             "account_events_url": self.filtered(account=row.account_id),
         }
@@ -72,28 +84,50 @@ class EventDetail(ActingAdmin):
     def resolve_view(self, request: HttpRequest, event_id: int) -> HttpResponse:
         if refusal := self._refusal(request):
             return refusal
-        event = SystemEvent.objects.filter(pk=event_id)
-        changed = event.resolve(by=actor_of(request), reason=reason_of(request))
-        return self._back(
-            request, event_id, _("Resolved.") if changed else _("It was resolved already.")
+        return self._act(
+            request,
+            event_id,
+            SystemEventQuerySet.resolve,
+            _("Resolved."),
+            _("It was resolved already."),
         )
 
     def reopen_view(self, request: HttpRequest, event_id: int) -> HttpResponse:
         if refusal := self._refusal(request):
             return refusal
-        event = SystemEvent.objects.filter(pk=event_id)
-        changed = event.reopen(by=actor_of(request), reason=reason_of(request))
-        return self._back(
-            request, event_id, _("Reopened.") if changed else _("It was unresolved already.")
+        return self._act(
+            request,
+            event_id,
+            SystemEventQuerySet.reopen,
+            _("Reopened."),
+            _("It was unresolved already."),
         )
+
+    def _act(
+        self,
+        request: HttpRequest,
+        event_id: int,
+        action: Callable[..., int],
+        done: str,
+        already: str,
+    ) -> HttpResponse:
+        event = SystemEvent.objects.filter(pk=event_id)
+        try:
+            with time_limit():
+                changed = action(event, by=actor_of(request), reason=reason_of(request))
+        except TookTooLong as error:
+            return self._back(request, event_id, str(error), messages.ERROR)
+        return self._back(request, event_id, done if changed else already)
 
     def _refusal(self, request: HttpRequest) -> HttpResponse | None:
         if not self.has_resolve_permission(request):
             raise PermissionDenied
         return None if request.method == "POST" else HttpResponseNotAllowed(["POST"])
 
-    def _back(self, request: HttpRequest, event_id: int, message: str) -> HttpResponse:
-        self.message_user(request, message, messages.SUCCESS)
+    def _back(
+        self, request: HttpRequest, event_id: int, message: str, level: int = messages.SUCCESS
+    ) -> HttpResponse:
+        self.message_user(request, message, level)
         address = reverse("admin:events_systemevent_change", args=[event_id])
         filters = self.get_preserved_filters(request)
         return HttpResponseRedirect(f"{address}?{filters}" if filters else address)
@@ -106,6 +140,13 @@ def history_of(event: SystemEvent) -> list[tuple[EventAction, SafeString, str]]:
         (action, columns.moment_and_ago(action.timestamp), str(FACES.get(action.face, action.face)))
         for action in actions
     ]
+
+
+def timeline_url(event: SystemEvent, **about: Any) -> str:
+    """The timeline of its device or account, with the event in its midst if it is that old."""
+    if event.timestamp < timezone.now() - TIMELINE_AFTER:
+        about["until"] = (event.timestamp + TIMELINE_AFTER).isoformat()
+    return f"{reverse('console:timeline')}?{urlencode(about)}"
 
 
 def explanations(event: SystemEvent) -> list[str]:

@@ -1,22 +1,35 @@
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR
+from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
+from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from events import columns
+from events import columns, page
+from events.export.formats import FORMATS
 from events.filters import InvalidQuery, read_query
 from events.models import SystemEvent
 from events.models.event import SystemEventQuerySet
+from events.search import guide
+from events.search.error import SearchError
+from events.search.frozen import read_search
+from events.search.meaning import condition
+from events.search.query import Query
+from events.stream.now import read_now
+from events.time_limit import TookTooLong, time_limit
 
-from .actions import read_id
+from .actions import ACTION_NAMES
 from .changelist import BoundedChangeList
 from .detail import EventDetail
 from .filters import CategoryFilter, EventTypeFilter, ResolverFilter, SeverityFilter, StateFilter
 from .related_filters import AccountFilter, DeviceFilter
+from .saved_views import PLAIN, SavedViews
 from .time_filter import RangeFilter
 
 
@@ -24,16 +37,36 @@ class EventChangeList(BoundedChangeList):
     """The list of events; it knows the newest of those it shows, for actions on all that match."""
 
     newest_id: str | None = None
+    place = ""
+    """The token of a stream of what happens after the rows were read."""
+    search_guide = guide
+    plain_link = f"?{PLAIN}"  # without a parameter it opens with the user's default view
+
+    def get_queryset(
+        self, request: HttpRequest, exclude_parameters: list[str | None] | None = None
+    ) -> QuerySet[Any]:
+        self.search = Query()
+        try:
+            self.search = read_search(self.query)
+        except SearchError as error:
+            self.problems.append(_("Search: %(reason)s") % {"reason": error})
+        return super().get_queryset(request, exclude_parameters).filter(condition(self.search))
 
     def get_results(self, request: HttpRequest) -> None:
         from_the_top = self.page_num <= 1 and ORDER_VAR not in self.params
-        if not from_the_top:
-            # Asked before the rows are read, so that no event is newer than what was shown.
-            newest = self.queryset.order_by("-pk").values_list("pk", flat=True).first()
-            self.newest_id = None if newest is None else str(newest)
+        # Asked before the rows are read, so that no event is newer than what was shown.
+        with suppress(TookTooLong), time_limit():
+            self.place = str(read_now())
+            if not from_the_top:
+                for event_id in page.read(self.queryset, 1).values_list("pk", flat=True):
+                    self.newest_id = str(event_id)
         super().get_results(request)
         if from_the_top and (rows := list(self.result_list)):
             self.newest_id = str(rows[0].pk)
+
+    def read_page(self, offset: int) -> Iterable[SystemEvent]:
+        ascending = self.queryset.query.order_by[:1] in (("pk",), ("id",))
+        return page.read(self.queryset, self.list_per_page, offset=offset, ascending=ascending)
 
     @property
     def top_link(self) -> str:
@@ -42,7 +75,10 @@ class EventChangeList(BoundedChangeList):
 
     @property
     def stream_query(self) -> str | None:
-        """Parameters of a stream of what would be listed; None where that can't be asked for."""
+        """Parameters of a stream of what would be listed; None where that can't be asked for.
+
+        Or where nothing can arrive: with an end, or of events that are there already.
+        """
         pairs = [pair for spec in self._filters for pair in spec.stream_parameters()]
         if self.query:
             pairs.append(("q", self.query))
@@ -51,11 +87,41 @@ class EventChangeList(BoundedChangeList):
             read_query(QueryDict(query))
         except InvalidQuery:
             return None
-        return None if self.problems or dict(pairs).keys() & {"until", "max_id"} else query
+        ended = dict(pairs).keys() & {"until", "max_id"} or self.search.asks_for("until", "id")
+        return None if self.problems or ended else query
+
+    @property
+    def export_links(self) -> list[tuple[str, str]]:
+        """Formats in which all that is listed can be had, each with its address."""
+        if self.problems:
+            return []
+        pairs = self._filter_pairs()
+        pairs += [("max_id", text.strip()) for text in self.filter_params.get("max_id", [])[-1:]]
+        address = reverse("api-export")
+        return [
+            (name.upper(), f"{address}?{urlencode([('format', name), *pairs])}") for name in FORMATS
+        ]
+
+    @property
+    def bulk_links(self) -> list[tuple[str, str]]:
+        """Actions on all that match and was there when this page was shown, with their previews."""
+        if self.problems or not self.newest_id:
+            return []
+        return [(name, self.preview_url(name, self.newest_id)) for name in ACTION_NAMES.values()]
+
+    def _filter_pairs(self) -> list[tuple[str, str]]:
+        """What is listed, as the parameters that every face reads."""
+        pairs = [pair for spec in self._filters for pair in spec.frozen_parameters()]
+        return [*pairs, ("q", self.query)] if self.query else pairs
+
+    def preview_url(self, action: str, newest_id: str, **others: str) -> str:
+        """The address at which doing this to all that match, up to an id, is previewed."""
+        pairs = [*self._filter_pairs(), ("action", action), ("max_id", newest_id), *others.items()]
+        return f"{reverse('admin:events_bulkjob_preview')}?{urlencode(pairs)}"
 
 
 @admin.register(SystemEvent)
-class SystemEventAdmin(EventDetail):
+class SystemEventAdmin(SavedViews, EventDetail):
     list_display = (
         "time",
         "severity_badge",
@@ -77,8 +143,9 @@ class SystemEventAdmin(EventDetail):
         DeviceFilter,
         AccountFilter,
     )
+    # The list reads what is typed itself; Django shows the box only where it knows a field.
     search_fields = ("message",)
-    search_help_text = _("Text of the message, or an id")
+    search_help_text = _("Words, severity:error, since:2h, #42 …")
     ordering = ("-id",)
     sortable_by = ("time",)
 
@@ -92,13 +159,7 @@ class SystemEventAdmin(EventDetail):
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str
     ) -> tuple[SystemEventQuerySet, bool]:
-        text = search_term.strip()
-        if not text:
-            return queryset, False
-        found = queryset.search(text)
-        if (event_id := read_id(text.removeprefix("#"))) is not None:
-            found |= queryset.filter(pk=event_id)
-        return found, False
+        return queryset, False  # searched already: by the list
 
     @admin.display(description=_("time"), ordering="id")
     def time(self, event: SystemEvent) -> SafeString:

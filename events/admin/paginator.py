@@ -23,5 +23,10 @@ class BoundedPaginator(BasePaginator):
     def count(self) -> int:
         return self.bounded.rows
 
+    def seen(self, rows: int) -> None:
+        """So many are there: more than counting found in its time."""
+        if not self.bounded.exact and self.bounded.rows < rows:
+            self.bounded = BoundedCount(rows, exact=False)
+
     def validate_number(self, number: Any) -> int:
         return min(max(int(number), 1), max(self.num_pages, 1))

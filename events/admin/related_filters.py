@@ -1,23 +1,20 @@
-import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.db.models import Q, QuerySet
-from django.db.models.functions import Length
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from events.filter_fields import NONE
 from events.models import Account, Device
+from events.names import MATCHES_BOUND, accounts_named, devices_named
+from events.time_limit import time_limit
 
 from .filters import Chip, UrlFilter
 
 if TYPE_CHECKING:
     from .changelist import BoundedChangeList
-
-MATCHES_BOUND = 200
-"""Devices or accounts a typed name may stand for; their ids go into the events' query."""
 
 
 class NameFilter(UrlFilter):
@@ -27,9 +24,10 @@ class NameFilter(UrlFilter):
     """
 
     template = "admin/events/filters/text.html"
-    related: ClassVar[type[Device] | type[Account]]
-    name_column: ClassVar[str]
     placeholder: ClassVar[Any] = gettext_lazy("name or id")
+    nothing: ClassVar[Any]
+    """What a dash stands for: those that are about none."""
+
     matches: Sequence[Device | Account] = ()
 
     @property
@@ -45,7 +43,10 @@ class NameFilter(UrlFilter):
         [column] = self.parameter_names
         if not self.text:
             return queryset
-        self.matches = self._find(self.text)
+        if self.text == NONE:
+            return queryset.filter(**{f"{column}__isnull": True})
+        with time_limit():
+            self.matches = self.find(self.text)
         if not self.matches:
             self.problems.append(self.nothing_found(self.text))
         elif len(self.matches) > MATCHES_BOUND:
@@ -55,30 +56,16 @@ class NameFilter(UrlFilter):
             )
         return queryset.filter(**{f"{column}__in": [match.pk for match in self.matches]})
 
-    def _find(self, text: str) -> Sequence[Device | Account]:
-        rows: Any = self.related.objects
-        with suppress(ValueError):
-            return list(rows.filter(pk=uuid.UUID(text)))
-        # The shortest first: a name typed in full is among them however many merely contain it.
-        found = list(
-            rows.filter(self.condition(text)).order_by(Length(self.name_column))[
-                : MATCHES_BOUND + 1
-            ]
-        )
-        exact = [match for match in found if self.is_exactly(match, text)]
-        return exact or found
-
-    def condition(self, text: str) -> Q:
-        return Q(**{f"{self.name_column}__icontains": text})
-
-    def is_exactly(self, match: Any, text: str) -> bool:
-        return bool(getattr(match, self.name_column).casefold() == text.casefold())
+    def find(self, text: str) -> Sequence[Device | Account]:
+        raise NotImplementedError
 
     def nothing_found(self, text: str) -> str:
         raise NotImplementedError
 
     def stream_parameters(self) -> list[tuple[str, str]]:
         [column] = self.parameter_names
+        if self.text == NONE:
+            return [(f"{column}_id", NONE)]
         return [(f"{column}_id", str(match.pk)) for match in self.matches]
 
     def chips(self, changelist: "BoundedChangeList") -> Iterator[Chip]:
@@ -87,6 +74,8 @@ class NameFilter(UrlFilter):
             yield Chip(str(self.title), self.shown(self.text), changelist.link(**{name: []}))
 
     def shown(self, value: str) -> str:
+        if value == NONE:
+            return str(self.nothing)
         if len(self.matches) == 1:
             return str(self.matches[0])
         if 1 < len(self.matches) <= MATCHES_BOUND:
@@ -100,9 +89,11 @@ class NameFilter(UrlFilter):
 
 class DeviceFilter(NameFilter):
     title = gettext_lazy("device")
+    nothing = gettext_lazy("no device")
     parameter_names = ("device",)
-    related = Device
-    name_column = "name"
+
+    def find(self, text: str) -> Sequence[Device | Account]:
+        return devices_named(text)
 
     def nothing_found(self, text: str) -> str:
         return _("No device has the name or id “%(text)s”.") % {"text": text}
@@ -112,21 +103,12 @@ class AccountFilter(NameFilter):
     """By username or id, or as the list shows it: platform/username."""
 
     title = gettext_lazy("account")
+    nothing = gettext_lazy("no account")
     parameter_names = ("account",)
-    related = Account
-    name_column = "username"
     placeholder = gettext_lazy("username or id")
 
-    def condition(self, text: str) -> Q:
-        condition = super().condition(text)
-        platform, slash, username = text.partition("/")
-        if slash:
-            # iexact compares as text, whatever the column's type.
-            condition |= Q(platform__iexact=platform, username__icontains=username)
-        return condition
-
-    def is_exactly(self, match: Any, text: str) -> bool:
-        return super().is_exactly(match, text) or str(match).casefold() == text.casefold()
+    def find(self, text: str) -> Sequence[Device | Account]:
+        return accounts_named(text)
 
     def nothing_found(self, text: str) -> str:
         return _("No account has the username or id “%(text)s”.") % {"text": text}

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from events import columns
+from events import columns, page
 from events.bounded import bounded_count
 from events.models import SystemEvent
 
@@ -47,11 +47,12 @@ class SubjectAdmin(ReadOnlyAdmin):
         if not request.user.has_perm("events.view_systemevent"):
             return {"summary": self.summary, "shows_events": False}
         events = SystemEvent.objects.filter(**{self.events_parameter: row}).defer("context")
-        latest = [columns.cells(event) for event in events.order_by("-pk")[:LATEST_ROWS]]
+        latest = [columns.cells(event) for event in page.read(events, LATEST_ROWS)]
         return {
             "summary": self.summary,
             "shows_events": True,
             "latest": latest,
+            "events_parameter": self.events_parameter,
             "latest_rows": LATEST_ROWS,
             "unresolved": bounded_count(events.unresolved(), UNRESOLVED_BOUND),
             "events_url": self.events_url(row),

@@ -3,8 +3,9 @@
 import logging
 from typing import Any
 
+import psycopg
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 from django.http import HttpRequest, JsonResponse
 from django.http.multipartparser import MultiPartParserError
 from django.views.decorators.csrf import csrf_exempt
@@ -12,6 +13,7 @@ from rest_framework import exceptions, status, views
 from rest_framework.response import Response
 
 from events.filters import InvalidQuery
+from events.time_limit import TookTooLong
 
 logger = logging.getLogger(__name__)
 
@@ -46,14 +48,22 @@ def _as_api_exception(error: Exception) -> Exception:
     match error:
         case InvalidQuery():
             return exceptions.ValidationError(error.errors)
+        case TookTooLong():
+            return DatabaseUnavailable(str(error), "took_too_long")
         case RequestDataTooBig():
             return PayloadTooLarge()
         case SuspiciousOperation() | BadRequest() | MultiPartParserError():
             return exceptions.ParseError("Malformed request.")
-        case OperationalError() | InterfaceError():
+        case OperationalError() | InterfaceError() | InternalError() if _may_pass(error):
             logger.error("The database can't answer", exc_info=error)
             return DatabaseUnavailable()
     return error
+
+
+def _may_pass(error: Exception) -> bool:
+    # What went wrong inside the server may do so every time; a standby becomes a primary.
+    read_only = psycopg.errors.ReadOnlySqlTransaction
+    return not isinstance(error, InternalError) or isinstance(error.__cause__, read_only)
 
 
 def _encodable(data: Any) -> Any:
@@ -70,3 +80,9 @@ def not_found(request: HttpRequest, path: str = "") -> JsonResponse:
     """Answer an address of the API at which there is nothing."""
     hint = " Addresses end without a slash." if path.endswith("/") else ""
     return JsonResponse({"detail": f"There is nothing at this address.{hint}"}, status=404)
+
+
+def server_error(request: HttpRequest) -> JsonResponse:
+    """Answer where an error came up that nobody foresaw; Django has logged it."""
+    detail = "The server failed at this request; its log says why."
+    return JsonResponse({"detail": detail}, status=500)

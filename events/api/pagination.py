@@ -8,14 +8,16 @@ import base64
 import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 
-from django.db import connections
 from django.http import HttpRequest, QueryDict
 
-from events.filters import InvalidQuery
+from events import page
+from events.filters import InvalidQuery, parse_each
 from events.models.event import SystemEventQuerySet
 from events.representation import represent
+from events.rows import read_rows
 from sovi.events import settled
 from sovi.events.position import MAX_ID
 from sovi.events.statements import COLUMNS
@@ -62,19 +64,12 @@ class PageRequest:
     @classmethod
     def parse(cls, query: QueryDict) -> Self:
         """Read `limit`, `cursor` and `after_id`. Raises `InvalidQuery`."""
-        given: dict[str, Any] = {}
-        errors: dict[str, list[str]] = {}
         parsers: dict[str, Callable[[str], Any]] = {
-            "limit": lambda text: _integer(text, 1, MAX_LIMIT),
+            "limit": lambda text: whole_number(text, 1, MAX_LIMIT),
             "cursor": Cursor.parse,
-            "after_id": lambda text: _integer(text, 0, MAX_ID),
+            "after_id": lambda text: whole_number(text, 0, MAX_ID),
         }
-        for name, parse in parsers.items():
-            if name in query:
-                try:
-                    given[name] = parse(str(query[name]))
-                except ValueError as error:
-                    errors[name] = [str(error)]
+        given, errors = parse_each(query, parsers)
         if "cursor" in query and "after_id" in query:
             errors["cursor"] = ["This can't be combined with after_id."]
         if errors:
@@ -92,12 +87,12 @@ class PageRequest:
     ) -> Page:
         # One row beyond the page tells whether there is another.
         if cursor is not None and not cursor.older:
-            rows = _rows(events.filter(id__gt=cursor.id).order_by("id"), self.limit + 1)
+            rows = _rows(events.filter(id__gt=cursor.id), self.limit + 1, ascending=True)
             has_newer, has_older = len(rows) > self.limit, True
             rows = rows[: self.limit][::-1]
         else:
             older = events if cursor is None else events.filter(id__lt=cursor.id)
-            rows = _rows(older.order_by("-id"), self.limit + 1)
+            rows = _rows(older, self.limit + 1)
             has_newer, has_older = cursor is not None, len(rows) > self.limit
             rows = rows[: self.limit]
         if rows:
@@ -113,9 +108,9 @@ class PageRequest:
         }
 
     def _read_after(self, after_id: int, events: SystemEventQuerySet, request: HttpRequest) -> Page:
-        horizon = settled.read_horizon(lambda statement: _run(events.db, statement))
-        found = events.filter(id__gt=after_id, id__lte=horizon.id).order_by("id")
-        rows = _rows(found, self.limit)
+        horizon = settled.read_horizon(partial(read_rows, using=events.db))
+        found = events.filter(id__gt=after_id, id__lte=horizon.id)
+        rows = _rows(found, self.limit, ascending=True)
         is_full = len(rows) == self.limit
         next_after_id = rows[-1]["id"] if is_full else max(after_id, horizon.id)
         return {
@@ -127,7 +122,8 @@ class PageRequest:
         }
 
 
-def _integer(text: str, smallest: int, largest: int) -> int:
+def whole_number(text: str, smallest: int, largest: int) -> int:
+    """Raises ValueError, saying what it must be."""
     # int() alone would take "+1", "1_000" and digits of other scripts.
     number = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else -1
     if not smallest <= number <= largest:
@@ -135,14 +131,10 @@ def _integer(text: str, smallest: int, largest: int) -> int:
     return number
 
 
-def _rows(events: SystemEventQuerySet, limit: int) -> list[dict[str, Any]]:
-    return list(events.values(*COLUMNS)[:limit])
-
-
-def _run(alias: str, statement: str) -> list[tuple[Any, ...]]:
-    with connections[alias].cursor() as cursor:
-        cursor.execute(statement)
-        return list(cursor.fetchall())
+def _rows(
+    events: SystemEventQuerySet, limit: int, *, ascending: bool = False
+) -> list[dict[str, Any]]:
+    return list(page.read(events, limit, ascending=ascending).values(*COLUMNS))
 
 
 def _address(request: HttpRequest, **parameters: object) -> str:

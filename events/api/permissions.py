@@ -6,6 +6,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 VIEW = "events.view_systemevent"
+ADD = "events.add_systemevent"
 RESOLVE = "events.resolve_systemevent"
 
 

@@ -6,8 +6,16 @@ from typing import Any
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
-from events.filter_fields import InstantField, TrueFalseField, UUIDsField, ValuesField
+from events.filter_fields import (
+    NONE,
+    InstantField,
+    SearchField,
+    TrueFalseField,
+    UUIDsField,
+    ValuesField,
+)
 from events.filters import EventFilterSet
+from events.search.frozen import MAX_CHARACTERS
 
 from .body import BODY_BYTES
 from .pagination import LIMIT, MAX_LIMIT
@@ -43,16 +51,19 @@ ACTION_REFUSALS = {
 }
 
 
-def _schema_of(field: Any) -> dict[str, Any]:
+def schema_of(field: Any) -> dict[str, Any]:
     """The JSON schema of one value of a filter's field."""
     if isinstance(field, UUIDsField):
-        return {"type": "string", "format": "uuid"}
+        uuid = {"type": "string", "format": "uuid"}
+        return {"anyOf": [uuid, {"type": "string", "enum": [NONE]}]}
     if isinstance(field, ValuesField):
         return {"type": "string", **({"enum": list(field.choices)} if field.choices else {})}
     if isinstance(field, TrueFalseField):
         return {"type": "boolean"}
     if isinstance(field, InstantField):
         return {"type": "string", "format": "date-time"}
+    if isinstance(field, SearchField):
+        return {"type": "string", "maxLength": MAX_CHARACTERS}
     return {"type": "string"}
 
 
@@ -62,8 +73,8 @@ def filter_parameters(*, without: Iterable[str] = ()) -> list[OpenApiParameter]:
         if name in set(without):
             continue
         several = isinstance(event_filter.field, ValuesField)
-        schema = _schema_of(event_filter.field)
-        description = event_filter.extra["help_text"]
+        schema = schema_of(event_filter.field)
+        description = str(event_filter.extra["help_text"])
         parameters.append(
             OpenApiParameter(
                 name,

@@ -13,6 +13,7 @@ from events.filters import read_query, refuse_parameters
 from events.models import SystemEvent
 from events.models.event import SystemEventQuerySet
 from events.representation import represent
+from events.time_limit import time_limit
 from sovi.events import catalog
 from sovi.events.statements import COLUMNS
 
@@ -30,7 +31,8 @@ from .serializers import (
 
 def get_event(event_id: int) -> dict[str, Any]:
     """Return the event as it is shown. Raises `Http404`."""
-    row = SystemEvent.objects.filter(pk=event_id).values(*COLUMNS).first()
+    with time_limit():
+        row = SystemEvent.objects.filter(pk=event_id).values(*COLUMNS).first()
     if row is None:
         raise Http404(f"There is no event {event_id}.")
     return represent(row)
@@ -60,7 +62,8 @@ class EventListView(EventView):
         query = request.query_params
         filters = read_query(query, self.events, also=pagination.PARAMETERS, without=self.without)
         page = pagination.PageRequest.parse(query)
-        return Response(page.read(filters.qs, request._request))
+        with time_limit():
+            return Response(page.read(filters.qs, request._request))
 
 
 class UnresolvedEventListView(EventListView):
@@ -130,7 +133,8 @@ class ActionView(EventView):
         refuse_parameters(request.query_params)
         actor = actor_of(request)
         reason = ActionSerializer(data=read_object(request)).reason_given_by(actor)
-        action(SystemEvent.objects.filter(pk=id), by=actor, reason=reason)
+        with time_limit(advice="Nothing was changed: try again."):
+            action(SystemEvent.objects.filter(pk=id), by=actor, reason=reason)
         return Response(get_event(id))
 
 

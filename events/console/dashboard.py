@@ -8,10 +8,8 @@ from django.contrib import admin
 from django.db import OperationalError, connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import number_format
-from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from events import columns
@@ -20,6 +18,7 @@ from sovi.events import catalog
 
 from . import figures, statements
 from .histogram import OTHER, histogram
+from .links import list_url
 from .spans import DEFAULT, SPANS, Span
 
 TIMEOUT_MILLISECONDS = 2000
@@ -61,13 +60,9 @@ def _figures(span: Span, now: datetime) -> dict[str, Any] | None:
                 cursor.execute(statements.SETTINGS, {"timeout": TIMEOUT_MILLISECONDS})
             return {
                 "unresolved": [_card(entry) for entry in figures.unresolved()],
-                "tops": [
-                    (_("Event types"), _linked(figures.top_event_types())),
-                    (_("Devices"), _linked(figures.top_devices())),
-                    (_("Accounts"), _linked(figures.top_accounts())),
-                ],
+                "tops": _tops(),
                 "latest": [columns.cells(event) for event in figures.latest_failures()],
-                "is_empty": not SystemEvent.objects.exists(),
+                "is_empty": SystemEvent.objects.order_by("-pk").only("pk").first() is None,
                 **_histogram(span, now),
             }
     except OperationalError as error:
@@ -97,6 +92,15 @@ def _change(amount: int, then: str) -> tuple[str, str]:
     )
     count = number_format(abs(amount), use_l10n=True, force_grouping=True)
     return direction, text % {"count": count, "then": then}
+
+
+def _tops() -> list[tuple[str, list[dict[str, Any]]]]:
+    tops = figures.tops()
+    return [
+        (_("Event types"), _linked(tops.event_types)),
+        (_("Devices"), _linked(tops.devices)),
+        (_("Accounts"), _linked(tops.accounts)),
+    ]
 
 
 def _linked(tops: list[figures.Top]) -> list[dict[str, Any]]:
@@ -135,9 +139,3 @@ def _histogram(span: Span, now: datetime) -> dict[str, Any]:
         "interval_seconds": int(span.interval.total_seconds()),
         "counted_all": all(interval.counts is not None for interval in intervals),
     }
-
-
-def list_url(**filters: Any) -> str:
-    """The address of the list of events with these filters."""
-    address = reverse("admin:events_systemevent_changelist")
-    return f"{address}?{urlencode(filters, doseq=True)}"

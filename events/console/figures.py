@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.db import connection
 
@@ -16,6 +17,7 @@ FAILURES = ("critical", "error")
 ACTIONS_BOUND = 2000
 TOP_ROWS = 6
 LATEST_ROWS = 12
+FIRST_ROWS = 1000
 HOUR, DAY = 3600, 86400
 
 
@@ -23,7 +25,8 @@ HOUR, DAY = 3600, 86400
 class Unresolved:
     """The unresolved events of one severity, and how many more they are than some time ago.
 
-    A change is None when more happened since than is read.
+    An event counts from its arrival in the table, which for one that waited in a spool is later
+    than its time. A change is None when more happened since than is read.
     """
 
     severity: str
@@ -42,10 +45,19 @@ class Top:
     count: int
 
 
+class Tops(NamedTuple):
+    """What most of the newest unresolved failures share, the most frequent first."""
+
+    event_types: list[Top]
+    devices: list[Top]
+    accounts: list[Top]
+
+
 def unresolved() -> list[Unresolved]:
     """Count the unresolved events of each severity, the gravest first."""
     severities = list(catalog.SEVERITIES[::-1])
     params: Any = {"severities": severities, "bound": COUNT_BOUND, "actions": ACTIONS_BOUND}
+    params |= {"hour": _first_since(HOUR), "day": _first_since(DAY)}
     with connection.cursor() as cursor:
         cursor.execute(statements.UNRESOLVED, params)
         counted: dict[str, list[int]] = {name: figures for name, *figures in cursor.fetchall()}
@@ -54,8 +66,10 @@ def unresolved() -> list[Unresolved]:
             (seconds, name): count for seconds, name, count in cursor.fetchall()
         }
 
-    def change(severity: str, seconds: int, came: int) -> int | None:
-        if counted[severity][0] > COUNT_BOUND or (seconds, severity) not in gone:
+    def change(severity: str, seconds: int, first_id: int, came: int) -> int | None:
+        rows, oldest_id, *_ = counted[severity]
+        are_all_read = rows <= COUNT_BOUND or oldest_id < first_id
+        if not are_all_read or (seconds, severity) not in gone:
             return None
         return came - gone[seconds, severity]
 
@@ -63,24 +77,28 @@ def unresolved() -> list[Unresolved]:
         Unresolved(
             severity,
             BoundedCount(min(rows, COUNT_BOUND), exact=rows <= COUNT_BOUND),
-            change(severity, HOUR, in_hour),
-            change(severity, DAY, in_day),
+            change(severity, HOUR, params["hour"], in_hour),
+            change(severity, DAY, params["day"], in_day),
         )
         for severity in severities
-        for rows, in_hour, in_day in [counted[severity]]
+        for rows, _, in_hour, in_day in [counted[severity]]
     ]
 
 
-def top_event_types() -> list[Top]:
-    return [Top("event_type", value, value, count) for value, count in _top("event_type")]
-
-
-def top_devices() -> list[Top]:
-    return _named("device", _top("device_id"), Device)
-
-
-def top_accounts() -> list[Top]:
-    return _named("account", _top("account_id"), Account)
+def tops() -> Tops:
+    """Count what the newest unresolved failures share."""
+    params: Any = {"severities": list(FAILURES), "bound": COUNT_BOUND, "rows": TOP_ROWS}
+    with connection.cursor() as cursor:
+        cursor.execute(statements.TOPS, params)
+        rows = cursor.fetchall()
+    event_types, devices, accounts = (
+        [(row[column], row[-1]) for row in rows if row[column] is not None] for column in range(3)
+    )
+    return Tops(
+        [Top("event_type", value, value, count) for value, count in event_types],
+        _named("device", devices, Device),
+        _named("account", accounts, Account),
+    )
 
 
 def latest_failures() -> list[SystemEvent]:
@@ -98,15 +116,16 @@ def latest_failures() -> list[SystemEvent]:
     return [events[pk] for pk in newest if pk in events]
 
 
-def _top(column: str) -> list[tuple[Any, int]]:
-    params: Any = {"severities": list(FAILURES), "bound": COUNT_BOUND, "rows": TOP_ROWS}
+def _first_since(seconds: int) -> int:
+    """Return the id that arrivals of the last so many seconds begin at."""
     with connection.cursor() as cursor:
-        cursor.execute(statements.TOP[column], params)
-        return [(value, count) for value, count in cursor.fetchall()]
+        cursor.execute(statements.FIRST_SINCE, {"seconds": seconds, "rows": FIRST_ROWS})
+        (first_id,) = cursor.fetchone()
+        return int(first_id)
 
 
 def _named(
-    parameter: str, counted: Sequence[tuple[Any, int]], model: type[Device] | type[Account]
+    parameter: str, counted: Sequence[tuple[UUID, int]], model: type[Device] | type[Account]
 ) -> list[Top]:
     names = model._default_manager.in_bulk([value for value, _ in counted])
     return [

@@ -1,7 +1,7 @@
 """The live tail: events as they commit, filtered as the address says."""
 
 from collections.abc import Iterator
-from typing import Any
+from contextlib import suppress
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -10,7 +10,11 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
 from events.filters import InvalidQuery, read_query
+from events.stream.now import read_now
+from events.time_limit import TookTooLong, time_limit
 from sovi.events import catalog
+
+from .choices import choices
 
 HIGHLIGHT = "highlight"
 BACKLOG_ROWS = 200
@@ -26,7 +30,7 @@ def live(request: HttpRequest) -> HttpResponse:
         "title": _("Live events"),
         "highlight": highlight,
         "text": query.get("q", ""),
-        "severities": list(severity_chips(request.GET)),
+        "severities": list(choices(request.GET, "severity", catalog.SEVERITIES[::-1])),
         "chips": list(other_chips(request.GET)),
         "other_filters": [
             (name, value)
@@ -42,22 +46,11 @@ def live(request: HttpRequest) -> HttpResponse:
             f"{name}: {reason}" for name, reasons in error.errors.items() for reason in reasons
         ]
     else:
+        with suppress(TookTooLong), time_limit():
+            context["place"] = str(read_now())
         query["backlog"] = str(BACKLOG_ROWS)
         context["stream_query"] = query.urlencode()
     return TemplateResponse(request, "admin/console/live.html", context)
-
-
-def severity_chips(query: QueryDict) -> Iterator[dict[str, Any]]:
-    """Each severity, whether it is asked for, and the query that turns it round."""
-    given = [value for text in query.getlist("severity") for value in text.split(",") if value]
-    for severity in catalog.SEVERITIES[::-1]:
-        selected = severity in given
-        after = query.copy()
-        after.setlist(
-            "severity",
-            [value for value in given if value != severity] if selected else [*given, severity],
-        )
-        yield {"severity": severity, "selected": selected, "query": after.urlencode()}
 
 
 def other_chips(query: QueryDict) -> Iterator[dict[str, str]]:

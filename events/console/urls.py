@@ -5,9 +5,18 @@ from django.urls import path
 
 from .dashboard import dashboard
 from .live import live
+from .problems import problems, resolve
+from .timeline import timeline
 
 app_name = "console"
 urlpatterns = [
     path("", admin.site.admin_view(dashboard), name="dashboard"),
     path("events/live/", admin.site.admin_view(live), name="live"),
+    path("events/problems/", admin.site.admin_view(problems), name="problems"),
+    path(
+        "events/problems/<int:event_id>/resolve/",
+        admin.site.admin_view(resolve),
+        name="resolve_problem",
+    ),
+    path("events/timeline/", admin.site.admin_view(timeline), name="timeline"),
 ]

@@ -1,20 +1,28 @@
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 from django.db import connections, models
 from django.db.models.functions import Now
 
 from events.actor import Actor
-from sovi.events import action, statements
+from sovi.events import statements
+from sovi.events.action import parameters
+from sovi.events.record import Record
 
 from .account import Account
+from .action import EventAction
 from .device import Device
 from .json import TolerantJSONField
 from .multirange import BooleanLookup
 
 CHUNK_ROWS = 1000
 """Rows changed by one transaction of a bulk action: short locks, and readers hardly wait."""
+
+STATEMENTS: dict[str, str] = {
+    EventAction.Action.RESOLVE: statements.RESOLVE,
+    EventAction.Action.REOPEN: statements.REOPEN,
+}
 
 
 class SystemEventQuerySet(models.QuerySet["SystemEvent"]):
@@ -25,37 +33,62 @@ class SystemEventQuerySet(models.QuerySet["SystemEvent"]):
     def resolved(self) -> Self:
         return self.filter(resolved=True)
 
-    def search(self, text: str) -> Self:
-        """Events whose message holds `text`, in any case."""
-        return self.filter(message__icontains=text)
+    def emit(self, records: Sequence[Record]) -> list[int]:
+        """Store one or more events, all or none; return their ids in the order given.
+
+        Part of the caller's transaction, where there is one. PostgreSQL's refusals pass.
+        """
+        columns = dict(zip(Record._fields, map(list, zip(*records, strict=True)), strict=True))
+        with connections[self.db].cursor() as cursor:
+            cursor.execute(statements.INSERT_MANY, columns)
+            return [event_id for (event_id,) in cursor.fetchall()]
+
+    def pending(self, action: str) -> Self:
+        """What "resolve" or "reopen" would change."""
+        return self.unresolved() if action == EventAction.Action.RESOLVE else self.resolved()
+
+    def act(
+        self,
+        action: str,
+        ids: Sequence[int],
+        *,
+        by: Actor,
+        reason: str | None,
+        operation: uuid.UUID,
+    ) -> list[int]:
+        """Resolve or reopen those of `ids` that are not so already, and record it.
+
+        One statement, part of the caller's transaction where there is one. Returns the ids changed.
+        """
+        params = parameters(
+            ids,
+            actor=by.name,
+            actor_kind=by.kind,
+            face=by.face,
+            reason=reason,
+            operation=operation,
+        )
+        with connections[self.db].cursor() as cursor:
+            cursor.execute(STATEMENTS[action], params)
+            return [event_id for (event_id,) in cursor.fetchall()]
 
     def resolve(self, *, by: Actor, reason: str | None = None) -> int:
         """Resolve the unresolved events of this set and record it; return how many changed.
 
         Commits in chunks unless the caller holds a transaction. The first resolver is kept.
         """
-        return self.unresolved()._act(statements.RESOLVE, by, reason)
+        return self._act_on_all(EventAction.Action.RESOLVE, by, reason)
 
     def reopen(self, *, by: Actor, reason: str | None = None) -> int:
         """Reopen the resolved events of this set and record it; return how many changed."""
-        return self.resolved()._act(statements.REOPEN, by, reason)
+        return self._act_on_all(EventAction.Action.REOPEN, by, reason)
 
-    def _act(self, statement: str, by: Actor, reason: str | None) -> int:
+    def _act_on_all(self, action: str, by: Actor, reason: str | None) -> int:
         operation = uuid.uuid4()
-        changed = 0
-        for ids in self._chunks_of_ids():
-            params = action.parameters(
-                ids,
-                actor=by.name,
-                actor_kind=by.kind,
-                face=by.face,
-                reason=reason,
-                operation=operation,
-            )
-            with connections[self.db].cursor() as cursor:
-                cursor.execute(statement, params)
-                changed += len(cursor.fetchall())
-        return changed
+        return sum(
+            len(self.act(action, ids, by=by, reason=reason, operation=operation))
+            for ids in self.pending(action)._chunks_of_ids()
+        )
 
     def _chunks_of_ids(self) -> Iterable[list[int]]:
         # Up to the newest row of now: what comes later nobody has seen, and it might never end.

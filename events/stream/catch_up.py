@@ -9,15 +9,15 @@ from typing import Any, NamedTuple, TypeVar
 import psycopg
 from psycopg.rows import dict_row
 
+from events.connections import Readers
 from sovi.events.position import Position
 
 from . import statements
-from .connections import Readers
 from .contents import ACTIONS, EVENTS, FEEDS, Action, Event, Feed
 from .messages import identify, message
 from .place import Place
 from .positions import Course, Ranges, above, before, narrowed, united
-from .selection import Selection, matching
+from .selection import Query, Selection, matching
 from .source import Connection
 
 FIRST_ROWS, MOST_ROWS = 50, 500
@@ -81,12 +81,14 @@ async def read_backlog(
     readers: Readers, source: Position, count: int, selection: Selection | None
 ) -> Position:
     """Return the position from which on there are so many events up to `source`."""
-    wanted, params = _wanted(EVENTS, selection)
+    newest = Query(statements.NEWEST, [source.high, count])
+    if selection is not None:
+        newest = selection.newest(source.high, count)
 
     async def oldest(connection: Connection) -> int | None:
-        async with psycopg.AsyncClientCursor(connection) as cursor:
-            statement = statements.oldest_of_newest(wanted).encode()
-            await cursor.execute(statement, [*params, source.high, count])
+        async with connection.transaction(), psycopg.AsyncClientCursor(connection) as cursor:
+            await cursor.execute(statements.ALONG_INDEXES)
+            await cursor.execute(statements.oldest_of(newest.sql).encode(), newest.params)
             found: int | None = (await cursor.fetchall())[0][0]
             return found
 

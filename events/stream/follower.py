@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection
 
 import psycopg
 
-from .connections import connect
+from events.connections import connect
+
 from .contents import FEEDS
 from .place import Place
 from .recent import Batch, Block, Recent

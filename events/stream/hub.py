@@ -11,7 +11,8 @@ from weakref import WeakKeyDictionary
 import psycopg
 from django.conf import settings
 
-from .connections import IDLE_SECONDS, Readers
+from events.connections import IDLE_SECONDS, Readers
+
 from .follower import Follower
 from .permission import still_allowed
 from .selection import Selection

@@ -6,12 +6,15 @@ from typing import Any, NamedTuple
 import psycopg
 from django.http import QueryDict
 
+from events import page
 from events.filters import EventFilterSet, read_query
+from events.models.event import SystemEventQuerySet
+from events.search.meaning import condition
 
 from .contents import ACTIONS, EVENTS, Feed
 
 OUTCOMES = ("resolved", "resolved_by")
-"""Filters that actions are not asked for: they change just that."""
+"""Filters, and keys of a search, that actions are not asked for: they change just that."""
 
 
 class Query(NamedTuple):
@@ -26,16 +29,26 @@ class Selection:
 
     def __init__(self, filterset: EventFilterSet, query: QueryDict) -> None:
         asked = {name: query.getlist(name) for name in filterset.parameters() if name in query}
-        self._key = tuple((name, tuple(values)) for name, values in asked.items())
         standing = QueryDict(mutable=True)
-        for name in asked.keys() - set(OUTCOMES):
+        for name in asked.keys() - {*OUTCOMES, "q"}:
             standing.setlist(name, asked[name])
-        self._queries = {EVENTS: _ids(filterset), ACTIONS: _ids(read_query(standing))}
-        self.everything = not filterset.qs.query.where
+        touched = read_query(standing).qs
+        if search := filterset.form.cleaned_data["q"]:
+            # As it was frozen: what "2h" and a device's name stood for when the stream began.
+            asked["q"] = [str(search)]
+            touched = touched.filter(condition(search.without(*OUTCOMES)))
+        self._key = tuple((name, tuple(values)) for name, values in asked.items())
+        self._events = filterset.qs
+        self._queries = {EVENTS: _ids(self._events), ACTIONS: _ids(touched)}
+        self.everything = not self._events.query.where
 
     def query(self, feed: Feed) -> Query:
         """Return what tells whose events, or the actions on which events, are wanted."""
         return self._queries[feed]
+
+    def newest(self, through_id: int, count: int) -> Query:
+        """Return what answers the newest events that match up to an id, at most so many."""
+        return Query(*page.newest_ids(self._events.filter(pk__lte=through_id), count))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Selection) and self._key == other._key
@@ -69,5 +82,5 @@ async def matching(
     }
 
 
-def _ids(filterset: EventFilterSet) -> Query:
-    return Query(*filterset.qs.order_by().values_list("pk").query.sql_with_params())
+def _ids(events: SystemEventQuerySet) -> Query:
+    return Query(*events.order_by().values_list("pk").query.sql_with_params())

@@ -33,12 +33,15 @@ SELECT {", ".join(columns)} FROM {table} WHERE id = ANY(%s::bigint[]) ORDER BY i
 """  # noqa: S608
 
 
-def oldest_of_newest(wanted: str) -> str:
-    """The lowest of the newest ids; parameters: those of `wanted`, the highest id, how many."""
-    return f"""
-SELECT min(id) FROM (SELECT id FROM ({wanted}) AS wanted (id)
-                     WHERE id <= %s ORDER BY id DESC LIMIT %s) AS newest
-"""  # noqa: S608
+ALONG_INDEXES = "SET LOCAL enable_seqscan = off"
+"""The newest that match are mostly found long before the whole table would have been read."""
+
+NEWEST = "SELECT id FROM system_events WHERE id <= %s ORDER BY id DESC LIMIT %s"
+
+
+def oldest_of(newest: str) -> str:
+    """The lowest of the newest ids, of which `newest` is a query."""
+    return f"SELECT min(id) FROM ({newest}) AS newest (id)"  # noqa: S608
 
 
 LAST_IDS = f"SELECT {', '.join(f'({last_id(feed.table)})' for feed in FEEDS)}"  # noqa: S608

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.core.exceptions import TooManyFieldsSent
 from django.db import OperationalError
 from django.http import (
@@ -17,12 +18,12 @@ from django.views.decorators.csrf import csrf_exempt
 
 from events.credentials import Credential, authenticate
 from events.filters import InvalidQuery, read_query
+from events.release import close_connections, release_request
 
 from .client import Client
 from .hub import Full, current_hub
 from .messages import retry
 from .permission import PERMISSION
-from .release import close_connections, release_request
 from .selection import Selection
 
 TOKEN_PARAMETER = "last_event_id"  # noqa: S105 - a parameter's name
@@ -55,8 +56,11 @@ async def stream(request: HttpRequest) -> HttpResponseBase:
     if not allowed:
         return _error(403, "You do not have permission to perform this action.")
     try:
-        filterset = read_query(request.GET, also=[TOKEN_PARAMETER, BACKLOG_PARAMETER])
+        async with hub.entrance:
+            selection = await _select(request.GET)
         backlog = _backlog(request.GET)
+    except OperationalError:
+        return _error(503, "The database cannot be reached.", Retry_After=str(AGAIN_SECONDS))
     except InvalidQuery as error:
         return JsonResponse(error.errors, status=400)
     except TooManyFieldsSent as error:
@@ -65,7 +69,6 @@ async def stream(request: HttpRequest) -> HttpResponseBase:
         return _error(503, "The server is stopping.", Retry_After="1")
     if not hub.has_room(credential.user_id):
         return _error(429, "Too many open streams.", Retry_After=str(AGAIN_SECONDS))
-    selection = Selection(filterset, request.GET)
     client = Client(
         hub,
         credential=credential,
@@ -87,6 +90,21 @@ async def _ask(request: HttpRequest) -> tuple[Credential | None, bool]:
         return credential, await user.ahas_perm(PERMISSION)
     finally:
         await close_connections()
+
+
+async def _select(query: QueryDict) -> Selection:
+    """Raises InvalidQuery."""
+    if "q" not in query:
+        return _selection(query)
+    # A search that names a device or an account looks it up.
+    try:
+        return await sync_to_async(_selection)(query)
+    finally:
+        await close_connections()
+
+
+def _selection(query: QueryDict) -> Selection:
+    return Selection(read_query(query, also=[TOKEN_PARAMETER, BACKLOG_PARAMETER]), query)
 
 
 async def _chunks(client: Client) -> AsyncGenerator[bytes, None]:

@@ -4,16 +4,21 @@
 import { EventStream } from "./stream.js";
 
 const COUNTED = 999;
-const BACKLOG_ROWS = 20; // those between the page's making and the stream's beginning
 const news = document.getElementById("list-news");
 const title = document.title;
-const newest = Number(news.dataset.newest);
+const shown = new Set();
+for (const link of document.querySelectorAll("#result_list a[href*='/systemevent/']")) {
+  shown.add(Number(link.pathname.match(/\/(\d+)\/change\/$/)?.[1]));
+}
 const arrived = new Set();
 
 function tell() {
   const count = arrived.size > COUNTED ? `${COUNTED}+` : String(arrived.size);
-  const text = arrived.size === 1 ? news.dataset.one : news.dataset.many.replace("%(count)s", count);
   document.title = `(${count}) ${title}`;
+  offer(arrived.size === 1 ? news.dataset.one : news.dataset.many.replace("%(count)s", count));
+}
+
+function offer(text) {
   let link = news.querySelector("a");
   if (!link) {
     link = document.createElement("a");
@@ -33,17 +38,17 @@ function setResolved(id, resolved) {
   cell.querySelector(".by")?.remove();
 }
 
-const address = new URL(news.dataset.stream, location.href);
-address.searchParams.set("backlog", BACKLOG_ROWS);
-const stream = new EventStream(address);
+// From where the page stood before its rows were read: some of what comes may be among them.
+const stream = new EventStream(news.dataset.stream, { token: news.dataset.place });
 stream.addEventListener("event", (event) => {
   if (arrived.size > COUNTED) return;
   const { id } = JSON.parse(event.detail);
-  if (id <= newest || arrived.has(id)) return;
+  if (shown.has(id)) return;
   arrived.add(id);
   tell();
 });
 stream.addEventListener("action", ({ detail: { name, ids } }) => {
   for (const id of ids) setResolved(id, name === "resolved");
 });
+stream.addEventListener("reset", () => offer(news.dataset.reset));
 stream.open();

@@ -10,7 +10,9 @@ toggle?.addEventListener("click", () => {
 });
 
 form?.addEventListener("submit", () => {
-  const empty = [...form.elements].filter((field) => field.name && !field.value);
+  const named = [...form.elements].filter((field) => field.name);
+  const empty = named.filter((field) => !field.value);
+  if (empty.length === named.length) return; // an address without parameters opens a default view
   for (const field of empty) field.disabled = true;
   // The browser may show this page again, from memory, by its back button.
   setTimeout(() => empty.forEach((field) => { field.disabled = false; }));

@@ -20,7 +20,7 @@ const clock = new Intl.DateTimeFormat("sv", {
 });
 const known = new Set(["critical", "error", "warning", "info"]);
 
-const stream = new EventStream(words.dataset.stream);
+const stream = new EventStream(words.dataset.stream, { place: tail.dataset.place });
 const shown = new Map();
 let queue = [];
 let paused = false;

@@ -11,16 +11,19 @@ export class EventStream extends EventTarget {
   #retryMs = FIRST_RETRY_MS;
   #address;
   #token;
+  #place;
   #wanted = false;
   state = "connecting";
 
   // Dispatches "event" (detail: the JSON text), "action" (detail: `name`, "resolved" or "reopened",
   // and the events' `ids`), "state", and "reset" when events may be missing. A token is a position
-  // from an earlier stream, or an event's id.
-  constructor(address, token = "") {
+  // from an earlier stream, or an event's id. With a backlog in the address there is none at first:
+  // `place`, where the page stood, is gone on from when the stream was live and brought nothing.
+  constructor(address, { token = "", place = "" } = {}) {
     super();
     this.#address = new URL(address, location.href);
     this.#token = token;
+    this.#place = place;
     document.addEventListener("visibilitychange", () => this.#visibilityChanged());
     addEventListener("pagehide", () => this.#close());
     addEventListener("pageshow", (event) => { if (event.persisted && this.#wanted) this.open(); });
@@ -34,7 +37,11 @@ export class EventStream extends EventTarget {
     if (this.#token) this.#address.searchParams.set("last_event_id", this.#token);
     const source = new EventSource(this.#address);
     this.#source = source;
-    source.onopen = () => { this.#retryMs = FIRST_RETRY_MS; this.#become("live"); };
+    source.onopen = () => {
+      this.#retryMs = FIRST_RETRY_MS;
+      this.#token ||= this.#place;
+      this.#become("live");
+    };
     source.onmessage = (message) => {
       this.#token = message.lastEventId;
       this.dispatchEvent(new CustomEvent("event", { detail: message.data }));

@@ -1,4 +1,4 @@
-"""The stream's own connections to PostgreSQL, apart from Django's."""
+"""Connections to PostgreSQL of async code, apart from Django's."""
 
 import asyncio
 import time
@@ -37,17 +37,23 @@ async def connect(application_name: str) -> psycopg.AsyncConnection[Any]:
 
 
 class Readers:
-    """A few connections shared by all clients that catch up; closed when idle."""
+    """A few connections shared by all who read page by page; closed when idle.
 
-    def __init__(self, limit: int = MAX_READERS) -> None:
+    `application_name` is what an operator sees of them in `pg_stat_activity`.
+    """
+
+    def __init__(
+        self, limit: int = MAX_READERS, *, application_name: str = "sovi stream reader"
+    ) -> None:
         self._free = asyncio.Semaphore(limit)
+        self._name = application_name
         self._idle: list[tuple[float, psycopg.AsyncConnection[Any]]] = []
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
         """Lend a connection for the queries of one page; never hold it while sending."""
         async with self._free:
-            connection = self._idle.pop()[1] if self._idle else await connect("sovi stream reader")
+            connection = self._idle.pop()[1] if self._idle else await connect(self._name)
             try:
                 yield connection
             except BaseException:

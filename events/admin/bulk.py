@@ -1,0 +1,218 @@
+"""Resolve and reopen all that match: a preview to confirm, and the jobs that come of it."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.formats import number_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from events import columns
+from events.bulk.confirmation import InvalidToken, confirm, token_of
+from events.bulk.frozen import freeze
+from events.bulk.preview import Extent, Preview, preview
+from events.bulk.workers import find_orphans, notice, workers
+from events.filters import InvalidQuery
+from events.models import BulkJob, EventAction, SystemEvent
+from events.submitted import REASON_LENGTH, actor_of, read_id, reason_of
+from events.time_limit import TookTooLong
+
+from .frozen_filters import shown
+from .read_only import ReadOnlyAdmin
+
+# Parameters of the preview's page besides the list's filters.
+ACTION, MAX_ID, REASON = "action", "max_id", "reason"
+
+FILTER_CHARACTERS = 200
+"""Of a job's filter in the list; its page shows all of it."""
+
+TITLES: dict[str, Any] = {
+    EventAction.Action.RESOLVE: gettext_lazy("Resolve all that match"),
+    EventAction.Action.REOPEN: gettext_lazy("Reopen all that match"),
+}
+STATES: dict[str, Any] = {
+    BulkJob.State.QUEUED: gettext_lazy("Waiting for its turn"),
+    BulkJob.State.RUNNING: gettext_lazy("Running"),
+    BulkJob.State.STOPPING: gettext_lazy("Stopping"),
+    BulkJob.State.STOPPED: gettext_lazy("Stopped"),
+    BulkJob.State.DONE: gettext_lazy("Done"),
+    BulkJob.State.FAILED: gettext_lazy("Failed"),
+}
+
+
+@admin.register(BulkJob)
+class BulkJobAdmin(ReadOnlyAdmin):
+    """The jobs, the latest first; each page shows how far it is, and stops it."""
+
+    list_display = ("made", "what", "state_text", "count", "actor", "reason")
+    list_display_links = ("what",)
+    empty_value_display = columns.NOTHING
+    ordering = ("-id",)
+    sortable_by = ()
+    actions = None
+    detail_template = "admin/events/bulkjob/job.html"
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("events.view_systemevent")
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_resolve_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request) and request.user.has_perm(
+            "events.resolve_systemevent"
+        )
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("preview/", view(self.preview_view), name="events_bulkjob_preview"),
+            path("start/", view(self.start_view), name="events_bulkjob_start"),
+            path("<int:job_id>/stop/", view(self.stop_view), name="events_bulkjob_stop"),
+            path("<int:job_id>/go-on/", view(self.go_on_view), name="events_bulkjob_go_on"),
+            *super().get_urls(),
+        ]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if self.has_view_permission(request) and find_orphans():
+            transaction.on_commit(workers.wake)
+        return super().changelist_view(request, extra_context)
+
+    def preview_view(self, request: HttpRequest) -> HttpResponse:
+        """Show what would be changed; its address holds the filters as the API names them."""
+        if not self.has_resolve_permission(request):
+            raise PermissionDenied
+        query = request.GET.copy()
+        action, max_id, reason = (query.pop(name, [""])[-1] for name in (ACTION, MAX_ID, REASON))
+        if action not in TITLES:
+            raise Http404
+        context = {
+            **self.admin_site.each_context(request),
+            "title": TITLES[action],
+            "opts": self.opts,
+            "action": action,
+            "reason": reason[:REASON_LENGTH],
+            "reason_length": REASON_LENGTH,
+            "list_url": reverse("admin:events_systemevent_changelist"),
+        }
+        try:
+            if max_id and read_id(max_id) is None:
+                query.appendlist(MAX_ID, max_id)  # refused with what else can't be read
+            seen = preview(action, freeze(query), max_id=read_id(max_id))
+        except InvalidQuery as error:
+            context["problems"] = [
+                f"{name}: {reason}" for name, reasons in error.errors.items() for reason in reasons
+            ]
+        except TookTooLong:
+            context["problems"] = [_("Counting took too long: narrow the filters.")]
+        else:
+            context |= _told(seen)
+            context["token"] = token_of(seen, user_id=request.user.pk)
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "admin/events/bulkjob/preview.html", context)
+
+    def start_view(self, request: HttpRequest) -> HttpResponse:
+        if refusal := self._refusal(request):
+            return refusal
+        try:
+            job = confirm(
+                request.POST.get("token", ""),
+                request.POST.get(ACTION, ""),
+                user_id=request.user.pk,
+                by=actor_of(request),
+                reason=reason_of(request),
+            )
+        except InvalidToken as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return redirect("admin:events_systemevent_changelist")
+        transaction.on_commit(workers.wake)
+        return redirect("admin:events_bulkjob_change", job.pk)
+
+    def stop_view(self, request: HttpRequest, job_id: int) -> HttpResponse:
+        if refusal := self._refusal(request):
+            return refusal
+        if BulkJob.objects.filter(pk=job_id).stop():
+            transaction.on_commit(workers.wake)  # whoever runs it ends it; if nobody does, we
+        return redirect("admin:events_bulkjob_change", job_id)
+
+    def go_on_view(self, request: HttpRequest, job_id: int) -> HttpResponse:
+        if refusal := self._refusal(request):
+            return refusal
+        if BulkJob.objects.filter(pk=job_id).go_on():
+            transaction.on_commit(workers.wake)
+        return redirect("admin:events_bulkjob_change", job_id)
+
+    def detail_context(self, request: HttpRequest, row: BulkJob) -> dict[str, Any]:
+        notice(row)
+        return {
+            "title": f"{TITLES[row.action]} #{row.pk}",
+            "state": STATES[row.state],
+            "filters": shown(row.filters),
+            "percent": int(row.share * 100),
+            "changed": _number(row.changed),
+            "left_alone": row.left_alone and _number(row.left_alone),
+            "expected": str(Extent(row.expected, {}, row.expected_is_exact)),
+            "previewed_at": columns.moment_and_ago(row.previewed_at),
+            "created_at": columns.moment_and_ago(row.created_at),
+            "finished_at": row.finished_at and columns.moment_and_ago(row.finished_at),
+            "may_resolve": self.has_resolve_permission(request),
+            "may_go_on": row.state in (BulkJob.State.STOPPED, BulkJob.State.FAILED),
+        }
+
+    def _refusal(self, request: HttpRequest) -> HttpResponse | None:
+        if not self.has_resolve_permission(request):
+            raise PermissionDenied
+        return None if request.method == "POST" else HttpResponseNotAllowed(["POST"])
+
+    @admin.display(description=gettext_lazy("started"))
+    def made(self, job: BulkJob) -> SafeString:
+        return columns.moment_and_ago(job.created_at)
+
+    @admin.display(description=gettext_lazy("what"))
+    def what(self, job: BulkJob) -> SafeString:
+        filters = " · ".join(f"{name}: {', '.join(values)}" for name, values in job.filters.items())
+        return format_html(
+            '<strong>{}</strong> <span class="job-filters">{}</span>',
+            job.get_action_display(),
+            filters[:FILTER_CHARACTERS] or _("everything"),
+        )
+
+    @admin.display(description=gettext_lazy("state"))
+    def state_text(self, job: BulkJob) -> SafeString:
+        share = f" {job.share:.0%}" if job.is_open else ""
+        return format_html('<span class="job-state">{}{}</span>', STATES[job.state], share)
+
+    @admin.display(description=gettext_lazy("events"))
+    def count(self, job: BulkJob) -> str:
+        return _number(job.changed)
+
+
+def _told(seen: Preview) -> dict[str, Any]:
+    return {
+        "filters": shown(seen.filters),
+        "rows": seen.extent.rows,
+        "extent": seen.extent,
+        "severities": [
+            (columns.severity(SystemEvent(severity=name)), seen.extent.shown(rows))
+            for name, rows in seen.extent.by_severity.items()
+        ],
+        "incomplete": not seen.complete,
+        "oldest": seen.oldest and columns.moment_and_ago(seen.oldest.timestamp),
+        "newest": seen.newest and columns.moment_and_ago(seen.newest.timestamp),
+        "latest": [columns.cells(event) for event in seen.sample or []],
+        "no_sample": seen.sample is None,
+    }
+
+
+def _number(rows: int) -> str:
+    return number_format(rows, use_l10n=True, force_grouping=True)

@@ -1,0 +1,140 @@
+"""Events from hosts without database credentials: checked, then stored all or none."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+import psycopg
+from django.db import DatabaseError, transaction
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from events.filters import refuse_parameters
+from events.models import SystemEvent
+from events.time_limit import time_limit
+from sovi.events.errors import InvalidEvent
+from sovi.events.record import Record
+
+from . import emission_schema
+from .body import check_size
+from .emission_schema import EMISSION_BYTES, MAX_EVENTS
+from .errors import DatabaseUnavailable
+from .idempotency import IdempotencyKey
+from .permissions import ADD, VIEW
+from .views import EventListView
+
+NOTHING_STORED = "Nothing was stored: send it again."
+MAX_NAMED = 100
+"""Events named in one refusal."""
+
+# What no later attempt would change: bad data, constraints, limits, a trigger's own error.
+REFUSALS = ("22", "23", "44", "54", "P0")
+
+
+class EventsView(EventListView):
+    permissions_of = {"GET": (VIEW,), "POST": (ADD,)}
+
+    @extend_schema(
+        operation_id="emit_events",
+        summary="Store one event or several",
+        description=emission_schema.DESCRIPTION,
+        tags=["events"],
+        request={"application/json": emission_schema.EMISSION},
+        parameters=[emission_schema.IDEMPOTENCY_KEY],
+        responses={201: emission_schema.STORED, **emission_schema.REFUSALS},
+    )
+    def post(self, request: Request) -> Response:
+        refuse_parameters(request.query_params)
+        key = IdempotencyKey.of(request)
+        events = read_events(request)
+        records = check(events)
+        with time_limit(advice=NOTHING_STORED):
+            ids = store(records) if key is None else key.once(events, lambda: store(records))
+        return Response({"ids": ids}, status=201)
+
+
+def read_events(request: Request) -> list[Any]:
+    """Return what was sent as a list, not yet checked one by one."""
+    check_size(request, EMISSION_BYTES)
+    data = request.data
+    events = [data] if isinstance(data, dict) else data
+    if not isinstance(events, list):
+        raise ValidationError({"detail": "The body must be an event, a JSON object, or an array."})
+    if not events:
+        raise ValidationError({"detail": "The array must hold at least one event."})
+    if len(events) > MAX_EVENTS:
+        raise ValidationError(
+            {"detail": f"The array may hold {MAX_EVENTS} events, not {len(events)}."}
+        )
+    return events
+
+
+def check(events: list[Any]) -> list[Record]:
+    """Make records of the events; raises `ValidationError` naming those that can't be one."""
+    records = []
+    mistakes = []
+    for index, event in enumerate(events):
+        try:
+            records.append(Record.from_mapping(index, event))
+        except InvalidEvent as error:
+            mistakes.append((index, str(error).removeprefix(f"events[{index}]: ")))
+    if mistakes:
+        raise refused(mistakes)
+    return records
+
+
+def store(records: list[Record]) -> list[int]:
+    """Store the records in one transaction, or in the caller's; return their ids in order.
+
+    Raises `ValidationError` naming those that PostgreSQL refuses.
+    """
+    try:
+        with transaction.atomic():
+            return SystemEvent.objects.emit(records)
+    except DatabaseError as error:
+        if _refusal(error) is None:
+            raise
+        with transaction.atomic():
+            named = list(islice(_find_refusals(records), MAX_NAMED))
+            transaction.set_rollback(True)
+        if not named:  # the rows it met the first time have changed since
+            raise DatabaseUnavailable from error
+    raise refused(named)
+
+
+def refused(reasons: Iterable[tuple[int, str]]) -> ValidationError:
+    """Make the error that tells the reasons by the events' indexes."""
+    named = {str(index): [reason] for index, reason in islice(reasons, MAX_NAMED)}
+    detail = "Nothing was stored, because of the events named here."
+    if len(named) == MAX_NAMED:
+        detail += " There may be more of them."
+    return ValidationError({"detail": detail, "events": named})
+
+
+def _find_refusals(records: list[Record], first: int = 0) -> Iterator[tuple[int, str]]:
+    """Store what can be, half by half; yield the index of each that can't, and the reason."""
+    try:
+        with transaction.atomic():
+            SystemEvent.objects.emit(records)
+    except DatabaseError as error:
+        reason = _refusal(error)
+        if reason is None:
+            raise
+    else:
+        return
+    if len(records) == 1:
+        yield first, reason
+    else:
+        middle = len(records) // 2
+        yield from _find_refusals(records[:middle], first)
+        yield from _find_refusals(records[middle:], first + middle)
+
+
+def _refusal(error: DatabaseError) -> str | None:
+    """Why PostgreSQL refuses the rows themselves; None when it is about something else."""
+    cause = error.__cause__
+    if isinstance(cause, psycopg.Error) and (cause.sqlstate or "")[:2] in REFUSALS:
+        return f"PostgreSQL refuses it: {cause.diag.message_primary}"
+    return None

@@ -1,0 +1,215 @@
+"""`GET /api/events/stats`: how many events there were, over time."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.http import QueryDict
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import exceptions, serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from events.filter_fields import NONE
+from events.filters import InvalidQuery, parse_each, read_query
+from events.models import Device, SystemEvent
+from events.statistics.buckets import MAX_BUCKETS, Buckets, cover, parse_length
+from events.statistics.counting import (
+    COLUMNS,
+    MAX_GROUPS,
+    TIMEOUT_SECONDS,
+    Group,
+    Question,
+    Statistics,
+    TooMuch,
+    count,
+)
+
+from . import schema
+from .views import EventView
+
+DEFAULT_BUCKETS = 24
+PARAMETERS = ("bucket", "by", "tz")
+RANGE = ("since", "until")
+VIEW_DEVICE = "events.view_device"
+
+
+class GroupSerializer(serializers.Serializer[Any]):
+    value = serializers.CharField(allow_null=True, help_text="Null: events of no device.")
+    name = serializers.CharField(
+        allow_null=True, help_text="A device's name, to who may view devices."
+    )
+    total = serializers.IntegerField()
+    counts = serializers.ListField(child=serializers.IntegerField())
+
+
+class OtherSerializer(serializers.Serializer[Any]):
+    values = serializers.IntegerField(help_text="How many groups were put together here.")
+    total = serializers.IntegerField()
+    counts = serializers.ListField(child=serializers.IntegerField())
+
+
+class StatisticsSerializer(serializers.Serializer[Any]):
+    bucket = serializers.CharField()
+    by = serializers.ChoiceField([*COLUMNS])
+    tz = serializers.CharField()
+    since = serializers.DateTimeField(help_text="Where the first bucket begins.")
+    until = serializers.DateTimeField(help_text="Where the last one ends.")
+    starts = serializers.ListField(
+        child=serializers.DateTimeField(), help_text="Where each bucket begins, in the time zone."
+    )
+    groups = GroupSerializer(many=True, help_text=f"The {MAX_GROUPS} largest, the largest first.")
+    other = OtherSerializer(allow_null=True, help_text="All other groups together.")
+    total = serializers.IntegerField()
+
+
+class NarrowTheRange(exceptions.APIException):
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = (
+        f"This can't be counted in {TIMEOUT_SECONDS} seconds: narrow the range, or ask with no "
+        "other filters than severity, category and event_type (or severity and device_id), which "
+        "is answered for any range once manage.py roll_up_events has run."
+    )
+    default_code = "narrow_the_range"
+
+
+OPENAPI_PARAMETERS = [
+    OpenApiParameter(
+        "bucket",
+        {"type": "string", "default": "1h"},
+        description="Length of a bucket: minutes that divide a day (15m, 6h), days or weeks "
+        "(1d, 1w). Days begin at midnight of the time zone, weeks on Monday.",
+    ),
+    OpenApiParameter(
+        "by",
+        {"type": "string", "enum": [*COLUMNS], "default": "severity"},
+        description="What is counted separately.",
+    ),
+    OpenApiParameter(
+        "tz",
+        {"type": "string", "default": "UTC"},
+        description="IANA time zone of the buckets, such as Europe/Berlin.",
+    ),
+]
+DESCRIPTION = f"""Counts the events that are there now, at most {MAX_BUCKETS} buckets. `since` and
+`until` are widened to whole buckets; by default they are the last {DEFAULT_BUCKETS} up to now."""
+
+
+class StatisticsView(EventView):
+    @extend_schema(
+        operation_id="count_events",
+        summary="Count events over time",
+        description=DESCRIPTION,
+        tags=["events"],
+        parameters=[*schema.filter_parameters(), *OPENAPI_PARAMETERS],
+        responses={
+            200: StatisticsSerializer,
+            **schema.READING_REFUSALS,
+            503: OpenApiResponse(schema.DETAIL, "It takes too long, or the database is away."),
+        },
+    )
+    def get(self, request: Request) -> Response:
+        query = request.query_params
+        read = read_query(query, also=PARAMETERS).form.cleaned_data
+        asked = _read_parameters(query)
+        by, zone = asked.get("by", "severity"), asked.get("tz", ZoneInfo("UTC"))
+        length = asked.get("bucket", timedelta(hours=1))
+        buckets = _buckets(read["since"], read["until"], length, zone)
+        given = {
+            name: value
+            for name, value in read.items()
+            if name not in RANGE and value not in (None, [], "")
+        }
+        question = Question(
+            events=read_query(_without(query, *PARAMETERS, *RANGE), SystemEvent.objects.all()).qs,
+            by=by,
+            buckets=buckets,
+            filters={name: value for name, value in given.items() if name in COLUMNS.values()},
+            # The rollups know values alone.
+            only_columns=given.keys() <= set(COLUMNS.values())
+            and NONE not in given.get("device_id", []),
+        )
+        try:
+            counted = count(question)
+        except TooMuch:
+            raise NarrowTheRange from None
+        return Response(
+            {
+                "bucket": str(query.get("bucket", "1h")),
+                "by": by,
+                "tz": zone.key,
+                "since": _local(buckets.since, zone),
+                "until": _local(buckets.end, zone),
+                "starts": [_local(start, zone) for start in buckets.starts],
+                **_represent(counted, self._names(counted, request) if by == "device" else {}),
+            }
+        )
+
+    def _names(self, counted: Statistics, request: Request) -> dict[str, str]:
+        """Return the devices' names by id, to who may see devices."""
+        if not request.user.has_perm(VIEW_DEVICE):
+            return {}
+        devices = Device.objects.in_bulk([group.value for group in counted.groups if group.value])
+        return {str(pk): device.name for pk, device in devices.items()}
+
+
+def _represent(counted: Statistics, names: dict[str, str]) -> dict[str, Any]:
+    groups = [
+        {"value": group.value, "name": names.get(group.value or ""), **_numbers(group)}
+        for group in counted.groups
+    ]
+    others = counted.others
+    return {
+        "groups": groups,
+        "other": others and {"values": counted.other_values, **_numbers(others)},
+        "total": sum(sum(group.counts) for group in (*counted.groups, others) if group),
+    }
+
+
+def _numbers(group: Group) -> dict[str, Any]:
+    return {"total": sum(group.counts), "counts": group.counts}
+
+
+def _buckets(
+    since: datetime | None, until: datetime | None, length: timedelta, zone: ZoneInfo
+) -> Buckets:
+    end = until or timezone.now()
+    try:
+        return cover(since or end - (DEFAULT_BUCKETS - 1) * length, end, length, zone)
+    except (ValueError, OverflowError) as error:
+        raise InvalidQuery({"since": [str(error)]}) from None
+
+
+def _read_parameters(query: QueryDict) -> dict[str, Any]:
+    """Raises `InvalidQuery`."""
+    parsers: dict[str, Callable[[str], Any]] = {"bucket": parse_length, "by": _by, "tz": _zone}
+    given, errors = parse_each(query, parsers)
+    if errors:
+        raise InvalidQuery(errors)
+    return given
+
+
+def _by(text: str) -> str:
+    if text not in COLUMNS:
+        raise ValueError(f"This must be one of {', '.join(COLUMNS)}.")
+    return text
+
+
+def _zone(text: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(text)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"{text[:40]!r} is not a time zone, such as Europe/Berlin.") from None
+
+
+def _without(query: QueryDict, *names: str) -> QueryDict:
+    rest = query.copy()
+    for name in names:
+        rest.pop(name, None)
+    return rest
+
+
+def _local(instant: datetime, zone: ZoneInfo) -> str:
+    return instant.astimezone(zone).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,140 @@
+"""What a bulk action would do, told before it is done and within seconds."""
+
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from django.utils import timezone
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+
+from events import page
+from events.bounded import COUNT_BOUND
+from events.models import SystemEvent
+from events.models.event import SystemEventQuerySet
+from events.rows import read_rows
+from events.time_limit import TookTooLong, time_limit
+from sovi.events import statements
+from sovi.events.settled import read_horizon
+
+from .estimate import estimate
+from .frozen import FrozenFilter, thaw
+
+TIMEOUT_SECONDS = 1.0
+"""Of each of the five questions that a preview asks at most."""
+WAIT_SECONDS = 1.0
+"""For open transactions, such as a chunk of another job, to end."""
+SAMPLE_ROWS = 10
+
+COUNT_OF = """
+SELECT severity, count(*) FROM ({some}) AS counted (severity)
+GROUP BY severity ORDER BY count(*) DESC, severity
+"""
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How many events, in all and by severity (the most first): counted, or else estimated."""
+
+    rows: int
+    by_severity: dict[str, int]
+    exact: bool
+
+    def __str__(self) -> str:
+        return self.shown(self.rows)
+
+    def shown(self, rows: int) -> str:
+        """Return a number of events as text, which says so where it is an estimate."""
+        if self.exact:
+            return number_format(rows, use_l10n=True, force_grouping=True)
+        digits = max(len(str(rows)) - 2, 0)  # two figures are all that a sample tells
+        rounded = number_format(round(rows, -digits), use_l10n=True, force_grouping=True)
+        return _("about %(count)s") % {"count": rounded}
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What `action` would change at `moment`: what of the filter's events is not so already.
+
+    It ends at `last_id`, which is settled: nothing will appear below. `complete` is false where
+    newer events are left out because an open transaction may still write between them. `sample`
+    holds the newest, None where finding them took too long; `oldest` likewise. `action_id` is the
+    last action known, `first_id` at or below the first event.
+    """
+
+    action: str
+    filters: FrozenFilter
+    moment: datetime
+    first_id: int
+    last_id: int
+    action_id: int
+    complete: bool
+    extent: Extent
+    sample: list[SystemEvent] | None
+    oldest: SystemEvent | None
+    operation: uuid.UUID = field(default_factory=uuid.uuid4)
+
+    @property
+    def newest(self) -> SystemEvent | None:
+        return self.sample[0] if self.sample else None
+
+
+def preview(action: str, filters: FrozenFilter, *, max_id: int | None = None) -> Preview:
+    """Look at what "resolve" or "reopen" would change, up to `max_id` at most.
+
+    Raises `TookTooLong` where not even an estimate could be made in time.
+    """
+    moment = timezone.now()
+    # Before the horizon: it waits until all is visible that was done under these ids.
+    [[action_id]] = read_rows(statements.newest_id("event_actions"))
+    horizon = read_horizon(read_rows, wait_seconds=WAIT_SECONDS)
+    last_id = horizon.id if max_id is None else min(horizon.id, max_id)
+    events = thaw(filters).pending(action).filter(pk__lte=last_id)
+    sample: list[SystemEvent] | None = None
+    oldest: SystemEvent | None = None
+    with suppress(TookTooLong), time_limit(TIMEOUT_SECONDS):
+        sample = list(page.read(events.select_related("device", "account"), SAMPLE_ROWS))
+    if sample:
+        with suppress(TookTooLong), time_limit(TIMEOUT_SECONDS):
+            lowest = page.read(events.select_related("device", "account"), 1, ascending=True)
+            oldest = next(iter(lowest), None)
+        last_id = min(last_id, sample[0].pk)
+    first_id = oldest.pk if oldest else _first_id()
+    extent = _extent({}, exact=True) if sample == [] else measure(events, first_id, last_id)
+    return Preview(
+        action=action,
+        filters=filters,
+        moment=moment,
+        first_id=first_id,
+        last_id=last_id,
+        action_id=action_id,
+        complete=horizon.complete,
+        extent=extent,
+        sample=sample,
+        oldest=oldest,
+    )
+
+
+def measure(events: SystemEventQuerySet, first_id: int, last_id: int) -> Extent:
+    """Count those of a range up to `COUNT_BOUND`, estimate more; raise `TookTooLong`."""
+    at_least = 0
+    some = events.order_by().values_list("severity")[: COUNT_BOUND + 1]
+    sql, params = some.query.sql_with_params()
+    with suppress(TookTooLong), time_limit(TIMEOUT_SECONDS):
+        counted = _extent(dict(read_rows(COUNT_OF.format(some=sql), params)), exact=True)
+        if counted.rows <= COUNT_BOUND:
+            return counted
+        at_least = counted.rows
+    with time_limit(TIMEOUT_SECONDS):
+        estimated = _extent(estimate(events, first_id, last_id), exact=False)
+    return replace(estimated, rows=max(estimated.rows, at_least))
+
+
+def _extent(by_severity: dict[str, int], *, exact: bool) -> Extent:
+    return Extent(sum(by_severity.values()), by_severity, exact)
+
+
+def _first_id() -> int:
+    [[first]] = read_rows("SELECT coalesce(min(id), 0) FROM system_events")
+    return int(first)

@@ -1,0 +1,85 @@
+"""Running a job, chunk by chunk, until it is through, stopped, or another's affair."""
+
+import logging
+import time
+from collections.abc import Callable
+
+import psycopg
+from django.db import InterfaceError, OperationalError
+from django.utils import timezone
+
+from events.models import BulkJob
+from sovi.events.storable import storable_message
+
+from .chunk import Overtaken, run_chunk
+from .lock import held
+from .pace import Pace
+
+logger = logging.getLogger(__name__)
+
+PAUSE_SECONDS = 0.1
+PASSING = (
+    psycopg.errors.QueryCanceled,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+)
+"""What undoes a chunk and not the next attempt at it."""
+
+Tell = Callable[[BulkJob, float], object]
+"""Takes the job after a transaction, and the seconds that this one took."""
+
+
+def run(
+    job_id: int,
+    *,
+    interrupted: Callable[[], bool] = lambda: False,
+    tell: Tell = lambda job, seconds: None,
+) -> BulkJob | None:
+    """Run a job on this thread's connection; return it as it is left, None if another runs it.
+
+    `interrupted` is asked after every chunk: the job stays open then, for another to go on with.
+    `tell` is told how far it is. Raises OperationalError and InterfaceError when the connection
+    fails; what else goes wrong is kept in the job.
+    """
+    with held(job_id) as is_ours:
+        if not is_ours:
+            return None
+        try:
+            return _run(job_id, interrupted, tell)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:
+            logger.exception("Bulk job %s failed", job_id)
+            return _fail(job_id, error)
+
+
+def _run(job_id: int, interrupted: Callable[[], bool], tell: Tell) -> BulkJob:
+    pace = Pace()
+    while True:
+        began = time.perf_counter()
+        try:
+            job, is_full = run_chunk(job_id, pace)
+        except Overtaken:
+            continue  # the next attempt knows of it
+        except OperationalError as error:
+            if not isinstance(error.__cause__, PASSING):
+                raise
+            seconds = time.perf_counter() - began
+            pace.halve()
+            time.sleep(PAUSE_SECONDS)
+            job = BulkJob.objects.get(pk=job_id)
+        else:
+            seconds = time.perf_counter() - began
+            pace.learn(seconds, is_full=is_full)
+        tell(job, seconds)
+        if not job.is_open or interrupted():
+            return job
+
+
+def _fail(job_id: int, error: Exception) -> BulkJob:
+    said = storable_message(f"{type(error).__name__}: {error}")
+    BulkJob.objects.open().filter(pk=job_id).update(
+        state=BulkJob.State.FAILED, error=said, finished_at=timezone.now()
+    )
+    return BulkJob.objects.get(pk=job_id)

@@ -1,0 +1,91 @@
+"""Events read for a file: page by page, at the pace of who takes it."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import psycopg
+
+from events.connections import Readers
+from events.models.event import SystemEventQuerySet
+from events.representation import represent
+from sovi.events.statements import COLUMNS
+
+from .formats import Format
+
+FIRST_ROWS, MOST_ROWS = 100, 2_000
+PAGE_BYTES = 1024 * 1024
+FIRST_IDS, FEWEST_IDS = 10_000, 500
+PAGE_SECONDS = 0.2
+"""What one query is meant to take, by how many ids it looks through: a filter may match nothing."""
+TIMEOUT_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Extent:
+    """What is exported: ids above `after_id` up to `through_id`, at most `max_rows` of them."""
+
+    after_id: int
+    through_id: int
+    max_rows: int
+
+
+async def read(
+    events: SystemEventQuerySet, extent: Extent, file_format: Format
+) -> AsyncGenerator[bytes, None]:
+    """Yield the file. Between the pages it holds no connection, and in a page ends with its task.
+
+    Raises psycopg.Error, and TimeoutError where PostgreSQL takes too long over the smallest page.
+    """
+    readers = _current_readers()
+    try:
+        if file_format.head:
+            yield file_format.head
+        after, left = extent.after_id, extent.max_rows
+        rows, ids = FIRST_ROWS, FIRST_IDS
+        while after < extent.through_id and left:
+            limit, last = min(rows, left), min(after + ids, extent.through_id)
+            began = time.monotonic()
+            try:
+                page = await _read_page(readers, events, after, last, limit)
+            except TimeoutError:
+                if ids == FEWEST_IDS:
+                    raise
+                ids = max(FEWEST_IDS, ids // 16)
+                continue
+            seconds = time.monotonic() - began
+            if len(page) < limit:
+                ids = ids * 2 if seconds < PAGE_SECONDS else max(FEWEST_IDS, ids // 2)
+            after = page[-1]["id"] if len(page) == limit else last
+            left -= len(page)
+            if page:
+                chunk = file_format.lines(map(represent, page))
+                # Rows may be large: keep pages near one size, whatever the first one was.
+                rows = max(1, min(MOST_ROWS, rows * 4, len(page) * PAGE_BYTES // len(chunk)))
+                yield chunk
+    finally:
+        await readers.close()
+
+
+async def _read_page(
+    readers: Readers, events: SystemEventQuerySet, after: int, last: int, limit: int
+) -> list[dict[str, Any]]:
+    page = events.filter(id__gt=after, id__lte=last).order_by("id").values_list(*COLUMNS)[:limit]
+    sql, params = page.query.sql_with_params()
+    async with readers.connection() as connection, asyncio.timeout(TIMEOUT_SECONDS):
+        cursor = psycopg.AsyncClientCursor(connection)
+        await cursor.execute(sql.encode(), params)
+        return [dict(zip(COLUMNS, row, strict=True)) for row in await cursor.fetchall()]
+
+
+_readers: "WeakKeyDictionary[asyncio.AbstractEventLoop, Readers]" = WeakKeyDictionary()
+
+
+def _current_readers() -> Readers:
+    """Return the connections that all exports of the running event loop share."""
+    return _readers.setdefault(
+        asyncio.get_running_loop(), Readers(application_name="sovi export reader")
+    )

@@ -1,0 +1,87 @@
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from events.management.stopping import stopped_by_signals
+from events.retention.policy import Policy, parse_age
+from events.retention.pruning import Progress, count_due, one_at_a_time, prune
+from sovi.events import catalog
+
+
+def age(text: str) -> timedelta:
+    try:
+        return parse_age(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
+class Command(BaseCommand):
+    """Exits with 0 when all that is due is deleted, with 128 + the signal when one stopped it."""
+
+    help = "Delete old events, in small transactions. Safe to stop, and to run again."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        which = parser.add_mutually_exclusive_group(required=True)
+        which.add_argument(
+            "--older-than", type=age, metavar="AGE", help="delete what is older: 90d, 12h, 2w"
+        )
+        which.add_argument(
+            "--policy",
+            action="store_true",
+            help="delete what SOVI_RETENTION says, in silence: for cron or a systemd timer",
+        )
+        parser.add_argument(
+            "--severity",
+            action="append",
+            choices=catalog.SEVERITIES,
+            help="only of this severity; may be repeated",
+        )
+        parser.add_argument(
+            "--keep-unresolved", action="store_true", help="keep those that nobody has resolved"
+        )
+        parser.add_argument("--dry-run", action="store_true", help="say how many, delete none")
+
+    def handle(self, *args: Any, policy: bool, dry_run: bool, **options: Any) -> None:
+        if policy and (options["severity"] or options["keep_unresolved"]):
+            raise CommandError("--policy takes severities and --keep-unresolved from the settings.")
+        wanted: Policy = settings.SOVI_RETENTION if policy else _asked_for(**options)
+        now = timezone.now()
+        if dry_run:
+            expected = count_due(wanted, now)
+            about = "" if expected.exact else "about "
+            self.stdout.write(f"Would delete {about}{expected.rows:,} events.")
+            return
+        with one_at_a_time() as alone:
+            if alone:
+                self._prune(wanted, now, quiet=policy)
+            elif not policy:
+                raise CommandError("Another process is deleting events; this one has not.")
+
+    def _prune(self, policy: Policy, now: datetime, *, quiet: bool) -> None:
+        done = Progress(0, "")
+        shows_progress = not quiet and self.stderr.isatty()
+        with stopped_by_signals() as stop:
+            for done in prune(policy, now):
+                if shows_progress:
+                    shown = f"\rDeleted {done.deleted:,} events, up to {done.reached}"
+                    self.stderr.write(shown, ending="")
+                    self.stderr.flush()
+                if stop:
+                    break
+        if shows_progress:
+            self.stderr.write("")
+        if stop:
+            raise stop.error(f"Stopped after {done.deleted:,} events; run it again to go on.")
+        if not quiet:
+            self.stdout.write(f"Deleted {done.deleted:,} events.")
+
+
+def _asked_for(
+    *, older_than: timedelta, severity: list[str] | None, keep_unresolved: bool, **_: Any
+) -> Policy:
+    severities: list[str | None] = [*severity] if severity else [None]
+    return Policy(dict.fromkeys(severities, older_than), keep_unresolved)

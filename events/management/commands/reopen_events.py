@@ -1,0 +1,8 @@
+from events.management.bulk_command import BulkCommand
+from events.models import EventAction
+
+
+class Command(BulkCommand):
+    help = "Reopen all events that match, after a preview."
+    action = EventAction.Action.REOPEN
+    done = "reopened"

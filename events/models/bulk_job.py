@@ -1,0 +1,101 @@
+from typing import Any
+
+from django.db import models
+from django.db.models.functions import Now
+
+from events.actor import Actor
+from sovi.events import catalog
+
+from .action import EventAction
+
+
+class BulkJobQuerySet(models.QuerySet["BulkJob"]):
+    def open(self) -> "BulkJobQuerySet":
+        """Those that a runner has to take, or has taken."""
+        return self.filter(state__in=BulkJob.OPEN)
+
+    def stop(self) -> int:
+        """Ask the runners of those that are open to end; return how many were asked."""
+        return self.open().update(state=BulkJob.State.STOPPING)
+
+    def go_on(self) -> int:
+        """Let those that were stopped or failed go on where they are; return how many do."""
+        over = (BulkJob.State.STOPPED, BulkJob.State.FAILED)
+        return self.filter(state__in=over).update(
+            state=BulkJob.State.QUEUED, finished_at=None, error=None
+        )
+
+
+class BulkJob(models.Model):
+    """Resolves or reopens all that matched a filter when it was previewed.
+
+    It goes through the ids from `first_id` to `last_id`, which was settled then, in chunks;
+    `cursor` is the last id behind it, moved by the transaction that changes the events. What has an
+    action above `action_id`, another's than its own `operation`, was acted on since the preview.
+    """
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        STOPPING = "stopping"
+        STOPPED = "stopped"
+        DONE = "done"
+        FAILED = "failed"
+
+    OPEN = (State.QUEUED, State.RUNNING, State.STOPPING)
+
+    action = models.TextField(choices=EventAction.Action.choices)
+    filters = models.JSONField()
+    first_id = models.BigIntegerField()
+    last_id = models.BigIntegerField()
+    action_id = models.BigIntegerField()
+    previewed_at = models.DateTimeField()
+    expected = models.BigIntegerField()
+    expected_is_exact = models.BooleanField()
+
+    actor = models.TextField()
+    actor_kind = models.TextField(choices=[(kind, kind) for kind in catalog.RESOLVERS])
+    face = models.TextField(choices=EventAction.Face.choices)
+    reason = models.TextField(null=True, blank=True)
+    operation = models.UUIDField(unique=True)
+
+    state = models.TextField(choices=State.choices, default=State.QUEUED)
+    cursor = models.BigIntegerField()
+    changed = models.BigIntegerField(default=0)
+    left_alone = models.BigIntegerField(default=0)
+    created_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True, blank=True)
+    error = models.TextField(null=True, blank=True)
+
+    objects = BulkJobQuerySet.as_manager()
+
+    class Meta:
+        db_table = "event_bulk_jobs"
+        default_permissions = ()  # who may view or resolve events may do so with their jobs
+        indexes = [
+            models.Index(
+                fields=["id"],
+                name="event_bulk_jobs_open",
+                condition=models.Q(state__in=["queued", "running", "stopping"]),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_action_display()} job {self.pk}"
+
+    @property
+    def by(self) -> Actor:
+        kind: Any = self.actor_kind
+        return Actor(self.actor, kind, self.face)
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in self.OPEN
+
+    @property
+    def share(self) -> float:
+        """How much of the way through the ids is done, from 0 to 1."""
+        if self.state == self.State.DONE:
+            return 1.0
+        whole = self.last_id - self.first_id + 1
+        return min(max((self.cursor - self.first_id + 1) / whole, 0.0), 1.0) if whole > 0 else 0.0

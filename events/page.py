@@ -1,0 +1,154 @@
+"""Which rows a page shows, and how many there are, read by ranges of an index.
+
+See `sovi.events.merge`, and `events.span` for times. Filters that no index serves are checked row
+by row along those ranges, or along the ids; how long that may take is for `events.time_limit`.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+from django.core.exceptions import EmptyResultSet
+from django.db.models import BooleanField
+from django.db.models.expressions import RawSQL
+from django.db.models.sql.where import WhereNode
+
+from events.conditions import Conditions
+from events.models.event import SystemEventQuerySet
+from events.rows import read_rows
+from events.span import Span, ids_of_few
+from sovi.events import merge
+
+Part = Callable[[int], merge.Statement]
+"""Makes what reads the ids of at most so many events; may raise `EmptyResultSet`."""
+
+
+def read(
+    events: SystemEventQuerySet, limit: int, *, offset: int = 0, ascending: bool = False
+) -> SystemEventQuerySet:
+    """Return the newest so many of the events, or the oldest, in this order, after `offset`."""
+    order = "pk" if ascending else "-pk"
+    asked = Conditions.of(events)
+    if _is_spanned(asked):
+        ids = _read_span(events, asked, offset + limit, ascending=ascending)[offset:]
+        return _alone(events).filter(pk__in=ids).order_by(order)
+    if _index(asked) is None:
+        return events.order_by(order)[offset : offset + limit]
+    try:
+        sql, params = _ids(events, limit, offset=offset, ascending=ascending)
+    except EmptyResultSet:
+        return events.none()
+    chosen = RawSQL(f"system_events.id = ANY(ARRAY({sql}))", params, BooleanField())  # noqa: S611
+    return _alone(events).filter(chosen).order_by(order)
+
+
+def count(events: SystemEventQuerySet, bound: int) -> int:
+    """Count the events, at most `bound` of them."""
+    asked = Conditions.of(events)
+    parts: Iterator[Part] = iter([partial(_ids, events, ordered=False)])
+    if _is_spanned(asked) and _index(asked) is not None:
+        parts = _parts_of_span(events, asked, ordered=False)
+    counted = 0
+    for part in parts:
+        try:
+            sql, params = part(bound - counted)
+        except EmptyResultSet:
+            continue
+        [(rows,)] = read_rows(f"SELECT count(*) FROM ({sql}) AS matched", params, using=events.db)  # noqa: S608
+        counted += rows
+        if counted == bound:
+            break
+    return counted
+
+
+def newest_ids(events: SystemEventQuerySet, limit: int) -> merge.Statement:
+    """Return what reads the ids of the newest so many of the events, without asking anything.
+
+    Raises `EmptyResultSet`.
+    """
+    return _ids(events, limit)
+
+
+def _is_spanned(asked: Conditions) -> bool:
+    return "timestamp" in asked.others and "message" not in asked.others
+
+
+def _read_span(
+    events: SystemEventQuerySet, asked: Conditions, limit: int, *, ascending: bool
+) -> list[int]:
+    ids: list[int] = []
+    for part in _parts_of_span(events, asked, ascending=ascending):
+        try:
+            ids += [event_id for (event_id,) in read_rows(*part(limit - len(ids)), using=events.db)]
+        except EmptyResultSet:
+            continue
+        if len(ids) == limit:
+            break
+    return ids
+
+
+def _parts_of_span(
+    events: SystemEventQuerySet,
+    asked: Conditions,
+    *,
+    ascending: bool = False,
+    ordered: bool = True,
+) -> Iterator[Part]:
+    """What is read one after the other, until a page is full."""
+    span = Span.of(events, asked.others["timestamp"])
+    if span.is_small:
+        yield partial(ids_of_few, events, ascending=ascending)
+        return
+    parts: list[Part] = [
+        partial(ids_of_few, span.below(events), ascending=ascending),
+        partial(_ids, span.inside(events), ascending=ascending, ordered=ordered),
+        partial(ids_of_few, span.above(events), ascending=ascending),
+    ]
+    yield from parts if ascending else reversed(parts)
+
+
+def _index(asked: Conditions) -> Sequence[str] | None:
+    # Text is looked for by its own index.
+    return None if "message" in asked.others else merge.index_for(asked.equal, asked.resolved)
+
+
+def _ids(
+    events: SystemEventQuerySet,
+    limit: int,
+    *,
+    offset: int = 0,
+    ascending: bool = False,
+    ordered: bool = True,
+) -> merge.Statement:
+    """Return what reads the ids of a page, merged where one range of an index doesn't serve.
+
+    Without `ordered` any that match will do.
+    """
+    asked = Conditions.of(events)
+    index = _index(asked)
+    if index is None:
+        by_time = "timestamp" in asked.others and not ordered
+        order = "timestamp" if by_time else "pk" if ascending else "-pk"
+        rows = events.order_by(order).values_list("pk")[offset : offset + limit]
+        sql, params = rows.query.sql_with_params()
+        return sql, list(params)
+    wanted = events.order_by().values_list(*merge.WANTED).query
+    return merge.merged_ids(
+        merge.Wanted(*wanted.sql_with_params()),
+        index,
+        asked.equal,
+        asked.resolved,
+        limit=limit,
+        offset=offset,
+        ascending=ascending,
+        ordered=ordered,
+    )
+
+
+def _alone(events: SystemEventQuerySet) -> SystemEventQuerySet:
+    """Return the set without its filters, for rows that are known to match.
+
+    Asked again, they would only tempt PostgreSQL to another plan.
+    """
+    rows = events.all()
+    rows.query.where = WhereNode()
+    return rows

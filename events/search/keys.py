@@ -1,0 +1,67 @@
+"""The keys of a search: which columns they stand for, and what may follow each."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from sovi.events import catalog
+from sovi.events.position import MAX_ID
+
+from .times import read_time
+
+# Any will do: what a duration is counted from has no say in whether it is one.
+_SOME_TIME = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Key(NamedTuple):
+    """`check` returns a value as it is kept, or raises ValueError saying what to change."""
+
+    check: Callable[[str], str]
+    several: bool = True
+
+
+def _any(text: str) -> str:
+    return text
+
+
+def _one_of(values: Sequence[str]) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        if text.lower() not in values:
+            raise ValueError(f"“{text}” is not one of {', '.join(values)}.")
+        return text.lower()
+
+    return check
+
+
+def _yes_or_no(text: str) -> str:
+    try:
+        return {"yes": "yes", "no": "no", "true": "yes", "false": "no"}[text.lower()]
+    except KeyError:
+        raise ValueError(f"“{text}” is neither yes nor no.") from None
+
+
+def _id(text: str) -> str:
+    # int() alone would take "+1", "1_000" and digits of other scripts.
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else -1
+    if not 0 <= number <= MAX_ID:
+        raise ValueError(f"“{text}” is not an event's id.")
+    return str(number)
+
+
+def _time(text: str) -> str:
+    read_time(text, now=_SOME_TIME, zone=UTC)
+    return text
+
+
+KEYS = {
+    "severity": Key(_one_of(catalog.SEVERITIES)),
+    "category": Key(_any),
+    "type": Key(_any),
+    "device": Key(_any),
+    "account": Key(_any),
+    "resolved": Key(_yes_or_no, several=False),
+    "resolved_by": Key(_one_of(catalog.RESOLVERS)),
+    "id": Key(_id),
+    "since": Key(_time, several=False),
+    "until": Key(_time, several=False),
+}

@@ -1,0 +1,206 @@
+"""How many events fall into each bucket, by what they are."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.db import OperationalError, connection, transaction
+from django.db.models import Count, F, Func, IntegerField, TextField, Value
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Cast, Coalesce
+from psycopg.errors import QueryCanceled
+
+from events.models import EventRollup
+from events.models.event import SystemEventQuerySet
+from events.rollups import statements as rollups
+from events.rollups.rolling import read_mark, roll_up
+
+from .buckets import Buckets
+
+TIMEOUT_SECONDS = 2
+MAX_GROUPS = 20
+COLUMNS = {
+    "severity": "severity",
+    "category": "category",
+    "event_type": "event_type",
+    "device": "device_id",
+}
+"""What events are counted by, and the column that holds it."""
+
+ROLL_UP_ROWS = 5_000
+ROLL_UP_SECONDS = 0.1
+WRITERS_SECONDS = 0.05
+"""A question rolls up what has gathered since the last one, from so many events on."""
+
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_KIND = {"severity", "category", "event_type"}
+_DEVICE = {"severity", "device_id"}
+
+# One statement, so that both halves are of one moment. A literal mark lets the planner see how
+# short the tail is; the one of that moment, which may have moved on, decides what belongs to it.
+_COUNT = """
+WITH mark (event_id) AS MATERIALIZED ({mark}), counted AS (
+    SELECT bucket, value, sum(events) AS events FROM (
+        {rolled}
+        SELECT * FROM ({tail}) AS tail (bucket, value, events)
+    ) AS part GROUP BY bucket, value
+), ranked AS (
+    SELECT value, row_number() OVER (ORDER BY sum(events) DESC, value) AS place
+    FROM counted GROUP BY value
+)
+SELECT mark.event_id, found.* FROM mark LEFT JOIN (
+    SELECT CASE WHEN place <= {groups} THEN place END AS place,
+           min(CASE WHEN place <= {groups} THEN value END), (SELECT count(*) FROM ranked),
+           bucket, sum(events)::bigint
+    FROM counted JOIN ranked USING (value) GROUP BY 1, bucket
+) AS found ON true
+ORDER BY found.place
+"""
+_MARK_OF_THE_MOMENT = RawSQL("SELECT event_id FROM mark", [])  # noqa: S611 - a constant
+_ROLLED = "SELECT * FROM ({sql}) AS rolled (bucket, value, events) UNION ALL"
+
+
+class TooMuch(Exception):
+    """It can't be counted in `TIMEOUT_SECONDS`."""
+
+
+@dataclass
+class Group:
+    """Events of one value, None for those without: how many in each bucket."""
+
+    value: str | None
+    counts: list[int]
+
+
+@dataclass
+class Statistics:
+    """The largest groups, the largest first; all `other_values` together in `others`."""
+
+    groups: list[Group] = field(default_factory=list)
+    others: Group | None = None
+    other_values: int = 0
+
+
+class Rollups(NamedTuple):
+    grain: int
+    by_device: bool
+
+
+@dataclass(frozen=True)
+class Question:
+    """`events` already filtered, by nothing but the columns in `filters` where `only_columns`."""
+
+    events: SystemEventQuerySet
+    by: str
+    buckets: Buckets
+    filters: dict[str, Sequence[Any]]
+    only_columns: bool
+
+    @property
+    def column(self) -> str:
+        return COLUMNS[self.by]
+
+    @property
+    def rollups(self) -> Rollups | None:
+        """Those that answer it, of the largest slots that fit into the buckets; None without."""
+        columns = {self.column, *self.filters}
+        if not self.only_columns or not (columns <= _KIND or columns <= _DEVICE):
+            return None
+        edges = (*self.buckets.starts, self.buckets.end)
+        for grain in rollups.GRAINS:
+            if not any((edge - _EPOCH) % timedelta(minutes=grain) for edge in edges):
+                return Rollups(grain, by_device=not columns <= _KIND)
+        return None
+
+
+def count(question: Question) -> Statistics:
+    """Count, from the rollups and what lies behind their mark, or all from the events.
+
+    Raises `TooMuch`.
+    """
+    chosen = question.rollups
+    if chosen is None:
+        return _read(question, question.events, "SELECT 0::bigint", "", ())[1]
+    _roll_up_a_little()
+    while True:
+        mark = read_mark()
+        rolled = EventRollup.objects.filter(
+            grain=chosen.grain,
+            by_device=chosen.by_device,
+            slot__gte=question.buckets.since,
+            slot__lt=question.buckets.end,
+            **{f"{column}__in": values for column, values in question.filters.items()},
+        )
+        query = _valued(rolled, "slot", question).values("bucket", "value", "events").query
+        sql, params = query.sql_with_params()
+        behind = question.events.filter(id__gt=mark).filter(id__gt=_MARK_OF_THE_MOMENT)
+        at, found = _read(question, behind, rollups.MARK, _ROLLED.format(sql=sql), params)
+        if at >= mark:  # else someone has started over in between
+            return found
+
+
+def _read(
+    question: Question,
+    events: SystemEventQuerySet,
+    mark: str,
+    rolled: str,
+    rolled_params: Sequence[Any],
+) -> tuple[int, Statistics]:
+    """Return the mark of the moment, and what was counted."""
+    inside = events.filter(
+        timestamp__gte=question.buckets.since, timestamp__lt=question.buckets.end
+    ).order_by()
+    tail = _valued(inside, "timestamp", question).values("bucket", "value")
+    sql, params = tail.annotate(number=Count("*")).query.sql_with_params()
+    statement = _COUNT.format(mark=mark, rolled=rolled, tail=sql, groups=MAX_GROUPS)
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL statement_timeout = '{TIMEOUT_SECONDS}s'")
+            cursor.execute("SET LOCAL jit = off")
+            cursor.execute(statement, [*rolled_params, *params])
+            rows = cursor.fetchall()
+    except OperationalError as error:
+        if isinstance(error.__cause__, QueryCanceled):
+            raise TooMuch from error
+        raise
+    return rows[0][0], _statistics(rows, question)
+
+
+def _statistics(rows: Sequence[Sequence[Any]], question: Question) -> Statistics:
+    found = Statistics()
+    groups: dict[int | None, Group] = {}
+    for _, place, value, values, bucket, events in rows:
+        if bucket is None:  # nothing was counted at all
+            return found
+        # Only of devices, text is made of what may be NULL.
+        shown = None if question.by == "device" and not value else value
+        group = groups.setdefault(place, Group(shown, [0] * len(question.buckets.starts)))
+        group.counts[bucket - 1] = events
+        found.other_values = max(values - MAX_GROUPS, 0)
+    found.others = groups.pop(None, None)
+    found.groups = list(groups.values())
+    return found
+
+
+def _valued(rows: Any, time_column: str, question: Question) -> Any:
+    """Annotate rows with the number of their bucket, from 1, and the value they count for."""
+    value: Any = Cast(F(question.column), TextField())
+    return rows.annotate(
+        bucket=_BucketOf(F(time_column), Value([*question.buckets.starts])),
+        value=Coalesce(value, Value("", TextField())) if question.by == "device" else value,
+    )
+
+
+class _BucketOf(Func):
+    function = "width_bucket"
+    template = "%(function)s(%(expressions)s::timestamptz[])"
+    output_field = IntegerField()
+
+
+def _roll_up_a_little() -> None:
+    began = time.monotonic()
+    for _ in roll_up(at_least=ROLL_UP_ROWS, waits=False, wait_seconds=WRITERS_SECONDS):
+        if time.monotonic() - began > ROLL_UP_SECONDS:
+            return
