@@ -1,21 +1,19 @@
 """One database a run, on the server `sovi.database` names, and one web server beside it."""
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import psycopg
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from chromium import Chromium
 from psycopg import sql
 
 from sovi import database
@@ -23,16 +21,6 @@ from sovi.events import client
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
-BROWSERS = ("/usr/bin/chromium", "chromium", "chromium-browser", "google-chrome")
-BROWSER_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +29,18 @@ def django_db_modify_db_settings() -> None:
     from django.db import connections
 
     connections["default"].settings_dict["TEST"]["NAME"] = f"test_sovi_{os.getpid()}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_spool(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep what tests can't store away from what the operator's programs could not."""
+    os.environ["SOVI_SPOOL_DIR"] = str(tmp_path_factory.mktemp("spool"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_bulk_jobs() -> None:
+    """Keep the run's web server from taking over the jobs whose runner a test let die."""
+    os.environ["SOVI_BULK_WATCH_SECONDS"] = "3600"
 
 
 @pytest.fixture(scope="session")
@@ -54,10 +54,22 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
     )
     yield
     client._link.close()  # or the test database could not be dropped
+    client._writer.close()
     if before is None:
         del os.environ["DATABASE_URL"]
     else:
         os.environ["DATABASE_URL"] = before
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    from django.conf import settings
+    from django.test import override_settings
+
+    with override_settings(
+        PASSWORD_HASHERS=["quick_hasher.QuickHasher", *settings.PASSWORD_HASHERS]
+    ):
+        yield
 
 
 @pytest.fixture
@@ -133,21 +145,9 @@ def server(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> I
     stop_server(running)
 
 
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    path = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    if path is None:
-        reason = "No Chromium here: install Debian's package chromium."
-        if os.environ.get("CI", "").lower() == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=BROWSER_ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def launch_browser() -> Callable[[], AbstractContextManager[Browser]]:
-    """Run Chromium for the length of a block; without one here the test is skipped, but for CI."""
-    return chromium
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Chromium]:
+    """The Chromium of the run, lent for the length of a block by `chromium.lent()`."""
+    shared = Chromium()
+    yield shared
+    shared.close()

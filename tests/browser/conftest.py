@@ -1,7 +1,7 @@
 """A real Chromium on the server of the run; what its console and its policy say fails the test.
 
 While Playwright runs, this thread has an event loop: Django refuses its ORM there and asyncio.run
-fails. So it runs within one test only, and rows are seeded and checked with plain psycopg.
+fails. So it is shown within a test only, and rows are seeded and checked with plain psycopg.
 """
 
 import os
@@ -24,9 +24,9 @@ def password() -> str:
 
 
 @pytest.fixture
-def browser(launch_browser: Any, operator: Client) -> Iterator[Browser]:
-    with launch_browser() as chromium:
-        yield chromium
+def browser(chromium: Any, operator: Client) -> Iterator[Browser]:
+    with chromium.lent() as browser:
+        yield browser
 
 
 @pytest.fixture
@@ -74,6 +74,16 @@ class Visit:
             "INSERT INTO accounts (id, platform, username)"
             " VALUES (gen_random_uuid(), 'tiktok', %s) RETURNING id",
             username,
+        )
+
+    def hide(self, hidden: bool) -> None:
+        """Let the page be told that its tab is hidden, or shown again."""
+        self.page.evaluate(
+            """hidden => {
+                Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });
+                document.dispatchEvent(new Event('visibilitychange'));
+            }""",
+            hidden,
         )
 
     def has_no_sideways_scroll(self) -> bool:

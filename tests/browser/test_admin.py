@@ -80,26 +80,6 @@ def test_selected_rows_are_resolved_in_the_database(visit: Any) -> None:
     assert recorded == [("operator", "admin", "Known outage")]
 
 
-def test_all_that_match_are_resolved_except_what_arrived_meanwhile(visit: Any) -> None:
-    seen = visit()
-    for number in range(60):
-        seen.add(f"Message {number}")
-    seen.add("Not of this severity", severity="info")
-    page = seen.page
-    page.goto(f"{LIST}?severity=error")
-    page.get_by_label("Select all objects on this page for an action").check()
-    page.get_by_role("button", name="Select all that match (60)").click()
-    expect(page.get_by_text("All that match are selected (60)")).to_be_visible()
-    seen.add("Arrived meanwhile")
-    page.locator("select[name=action]").select_option("resolve_selected")
-    page.get_by_role("button", name="Go").click()
-    expect(page.get_by_text("Resolved 60 events.")).to_be_visible()
-    left = seen.rows.execute(
-        "SELECT message FROM system_events WHERE resolved IS NOT TRUE ORDER BY id"
-    ).fetchall()
-    assert left == [("Not of this severity",), ("Arrived meanwhile",)]
-
-
 def test_an_event_is_read_resolved_and_reopened_on_its_page(visit: Any) -> None:
     seen = visit()
     event = seen.add(

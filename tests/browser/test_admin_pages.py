@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 HOSTILE = "<script>window.hit = 1</script><img src=x onerror='window.hit = 2'>\"'</pre></script>"
 LONG = "W" * 300
 LIST = "/admin/events/systemevent/"
+JOBS = "/admin/events/bulkjob/"
 
 
 def fill(seen: Any, text: str = "Login failed: unexpected screen") -> dict[str, str]:
@@ -39,12 +41,28 @@ def fill(seen: Any, text: str = "Login failed: unexpected screen") -> dict[str, 
         " int8multirange(int8range(%s, %s, '[]')))",
         [text, text, event, event],
     )
+    [job] = seen.rows.execute(
+        "INSERT INTO event_bulk_jobs (action, filters, first_id, last_id, action_id, previewed_at,"
+        " expected, expected_is_exact, actor, actor_kind, face, reason, operation, state, cursor,"
+        " changed, left_alone, error)"
+        " VALUES ('resolve', %s, 1, 100, 0, now(), 12345, false, %s, 'human', 'admin', %s,"
+        " gen_random_uuid(), 'failed', 40, 12000, 3, %s) RETURNING id",
+        [json.dumps({"q": [text]}), text, text, text],
+    ).fetchone()
     return {
         "overview": "/admin/",
         "overview of a quarter": "/admin/?span=15m",
         "live": "/admin/events/live/?severity=error&highlight=failed&category=auth",
         "live without events": "/admin/events/live/?q=zzz",
         "live with an unreadable filter": "/admin/events/live/?severity=zzz",
+        "problems": "/admin/events/problems/",
+        "problems of one category": "/admin/events/problems/?severity=info&category=auth",
+        "no problems": "/admin/events/problems/?category=zzz",
+        "problems with an unreadable filter": "/admin/events/problems/?severity=zzz",
+        "timeline of a device": f"/admin/events/timeline/?device={device}",
+        "timeline of an account": f"/admin/events/timeline/?account={account}&range=7d",
+        "timeline without events": f"/admin/events/timeline/?device={device}&until=2000-01-01",
+        "timeline to choose": f"/admin/events/timeline/?device={text}",
         "list": LIST,
         "filtered list": f"{LIST}?severity=error&severity=critical&since=24h&device=iphone",
         "list of one type": f"{LIST}?event_type=login_failed",
@@ -55,6 +73,11 @@ def fill(seen: Any, text: str = "Login failed: unexpected screen") -> dict[str, 
         "device": f"/admin/events/device/{device}/change/",
         "accounts": "/admin/events/account/",
         "account": f"/admin/events/account/{account}/change/",
+        "preview of all that match": f"{JOBS}preview/?action=resolve&event_type={text}",
+        "preview of nothing": f"{JOBS}preview/?action=reopen&category=zzz",
+        "unreadable preview": f"{JOBS}preview/?action=reopen&severity={text}",
+        "bulk jobs": JOBS,
+        "bulk job": f"{JOBS}{job}/change/",
         "history": "/admin/events/eventaction/",
         "tokens": "/admin/events/apitoken/",
     }
@@ -65,6 +88,10 @@ def go(page: Any, name: str, path: str) -> None:
     page.goto(path)
     if name in ("live", "hostile tail"):
         page.locator("#tail summary").first.click()
+    if name == "problems":
+        page.locator(".resolve summary").first.click()
+    if name.startswith("timeline of"):
+        page.locator(".events-table > summary").click()
 
 
 def violations(page: Any) -> list[str]:
@@ -105,10 +132,32 @@ def test_axe_finds_nothing_in_the_help_and_the_news(visit: Any) -> None:
         assert violations(seen.page) == [], scheme
 
 
+def test_the_search_is_explained_beside_its_box_at_any_width(visit: Any) -> None:
+    for width, scheme in ((390, "dark"), (1440, "light")):
+        seen = visit(width=width, scheme=scheme)
+        seen.page.goto(LIST)
+        seen.page.get_by_text("Search help").click()
+        explained = seen.page.get_by_text("context.likes>3")
+        explained.scroll_into_view_if_needed()
+        expect(explained).to_be_in_viewport()
+        assert violations(seen.page) == []
+        assert seen.has_no_sideways_scroll()
+
+
 def test_axe_finds_nothing_on_a_phone(visit: Any) -> None:
     seen = visit(width=390)
     pages = fill(seen)
-    for name in ("overview", "live", "list", "detail", "device"):
+    for name in (
+        "overview",
+        "problems",
+        "timeline of a device",
+        "live",
+        "list",
+        "detail",
+        "device",
+        "preview of all that match",
+        "bulk job",
+    ):
         go(seen.page, name, pages[name])
         assert violations(seen.page) == [], name
 

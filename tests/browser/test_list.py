@@ -1,10 +1,14 @@
 """The list at work in a real browser: by keyboard, beside arrivals, row by row."""
 
 import json
+import os
 import re
 from typing import Any
 
+import psycopg
 from playwright.sync_api import expect
+
+from sovi import events
 
 LIST = "/admin/events/systemevent/"
 
@@ -108,15 +112,35 @@ def test_arrivals_are_told_without_moving_what_is_read(visit: Any) -> None:
     assert page.url.endswith("?device=iphone-a&severity=error&since=24h")
 
 
-def test_what_arrives_while_the_page_is_made_is_told_too(visit: Any) -> None:
+def test_what_happens_while_the_page_is_made_is_told_too(visit: Any) -> None:
     seen = visit()
-    seen.add("First")
+    old = seen.add("Old")
     page = seen.page
-    page.route(
-        "**/api/logs/stream*", lambda route: (seen.add("In between"), route.continue_()), times=1
-    )
+
+    def before_the_stream(route: Any) -> None:
+        for number in range(30):
+            seen.add(f"In between {number}")
+        events.resolve(old, "auto")
+        route.continue_()
+
+    page.route("**/api/logs/stream*", before_the_stream, times=1)
     page.goto(LIST)
-    expect(page.get_by_role("link", name="1 new event: show it")).to_be_visible()
+    expect(page.get_by_role("link", name="30 new events: show them")).to_be_visible()
+    expect(page.locator(".field-state .state")).to_have_text("Resolved")
+
+
+def test_an_event_committed_late_below_those_shown_is_told_too(visit: Any) -> None:
+    seen = visit()
+    with psycopg.connect(os.environ["DATABASE_URL"]) as late:
+        late.execute(
+            "INSERT INTO system_events (category, severity, event_type, message)"
+            " VALUES ('auth', 'error', 'login_failed', 'Late')"
+        )
+        seen.add("Shown")
+        with seen.page.expect_response(re.compile("/api/logs/stream")):
+            seen.page.goto(LIST)
+    seen.page.get_by_role("link", name="1 new event: show it").click()
+    expect(seen.page.get_by_role("link", name="Late", exact=True)).to_be_visible()
 
 
 def test_resolutions_made_elsewhere_show_in_the_rows(visit: Any) -> None:

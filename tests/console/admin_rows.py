@@ -40,8 +40,8 @@ def messages_of(response: Any) -> list[str]:
     return [str(message) for message in response.context["messages"]]
 
 
-def staff_in(group: str) -> Client:
-    user = User.objects.create_user("operator", password="x", is_staff=True)
+def staff_in(group: str, username: str = "operator") -> Client:
+    user = User.objects.create_user(username, password="x", is_staff=True)
     user.groups.add(Group.objects.get(name=group))
     client = Client()
     client.force_login(user)

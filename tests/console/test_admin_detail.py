@@ -7,7 +7,7 @@ import pytest
 from admin_rows import LIST, add, add_many, ids_shown, messages_of, staff_in, text_of
 from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
+from queries import captured_queries
 
 from events.actor import Actor
 from events.admin.context import highlight
@@ -52,10 +52,10 @@ def test_the_page_costs_the_same_however_much_history_there_is(admin_client: Cli
         for _ in range(times):
             queryset.resolve(by=Actor("a", "auto", "api"))
             queryset.reopen(by=Actor("b", "human", "admin"))
-        with CaptureQueriesContext(connection) as captured:
+        with captured_queries() as captured:
             page_of(admin_client, event)
         counts.append(len(captured))
-    assert counts == [5, 5]  # session, user, event, context, history
+    assert counts == [9, 9]  # session, user, event, context, neighbours (4), history
 
 
 def test_resolving_and_reopening_there_is_recorded_and_shown(admin_client: Client) -> None:
@@ -138,7 +138,7 @@ def test_a_device_shows_its_latest_events_in_bounded_queries(admin_client: Clien
     events = add_many(30)
     SystemEvent.objects.filter(pk=events[0].pk).update(resolved=True)
     path = f"/admin/events/device/{events[0].device_id}/change/"
-    with CaptureQueriesContext(connection) as captured:
+    with captured_queries() as captured:
         page = text_of(admin_client.get(path))
     assert len(captured) == 5  # session, user, device, latest, unresolved
     assert "Message 29" in page

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.html import escape
 
 from events.models import Account, Device
+from events.search.guide import EXAMPLES
 
 pytestmark = pytest.mark.django_db
 
@@ -115,11 +116,14 @@ def test_a_preset_stays_beside_an_empty_field_and_yields_to_a_typed_time(
     assert ids_shown(admin_client, "?since=1h&since=2020-01-01T00:00") == [new.pk, old.pk]
 
 
-def test_the_search_finds_text_in_any_case_and_an_id(admin_client: Client) -> None:
-    one = add("Login FAILED at step 1")
+def test_the_search_speaks_the_languages_terms(admin_client: Client) -> None:
+    one = add("Login FAILED at step 1", severity="critical", context={"likes": 4})
     other = add(f"Nothing but the number {one.pk}")
-    assert ids_shown(admin_client, "?q=login+failed") == [one.pk]
-    assert ids_shown(admin_client, f"?q={one.pk}") == [other.pk, one.pk]
+    assert ids_shown(admin_client, "?q=failed+login") == [one.pk]
+    assert ids_shown(admin_client, "?q=%22failed+login%22") == []
+    assert ids_shown(admin_client, "?q=severity:critical+context.likes%3E3+since:2h") == [one.pk]
+    assert ids_shown(admin_client, "?q=-login&severity=info") == [other.pk]
+    assert ids_shown(admin_client, f"?q=number+{one.pk}") == [other.pk]
     assert ids_shown(admin_client, f"?q=%23{other.pk}") == [other.pk]
     assert ids_shown(admin_client, f"?q={'9' * 40}") == []
     assert ids_shown(admin_client, "?q=100%25") == []  # a percent sign is itself
@@ -141,6 +145,9 @@ def test_the_search_finds_text_in_any_case_and_an_id(admin_client: Client) -> No
         ("severity=%00", "Severity: the text holds a NUL character"),
         ("since=%00", "Time: the text holds a NUL character"),
         ("q=%00", "Null characters are not allowed"),
+        ("q=x+severity:eror", "Search: At character 12, x severity:▸eror – “eror” is not one of"),
+        ("q=device:nobody", "There is no device of the name or id “nobody”"),
+        ("q=%3Cb%3E+%22", '▸" – The quote that closes this one is missing'),
         ("resolved=perhaps", "“perhaps” is neither true nor false"),
         ("max_id=-1", "“-1” is not an event's id"),
         ("max_id=99999999999999999999", "is not an event's id"),
@@ -165,6 +172,20 @@ def test_what_cannot_be_read_is_said_and_shows_no_row(
 def test_a_strange_page_or_order_still_shows_the_list(admin_client: Client, query: str) -> None:
     event = add()
     assert ids_shown(admin_client, f"?{query}") == [event.pk]
+
+
+def test_the_search_is_explained_beside_its_box(admin_client: Client) -> None:
+    page = text_of(admin_client.get(LIST))
+    for example, meaning in EXAMPLES:
+        assert f"<dt><code>{escape(example)}</code></dt><dd>{escape(meaning)}</dd>" in page
+    assert "search-guide" not in text_of(admin_client.get("/admin/events/device/"))
+
+
+def test_a_search_for_what_cannot_arrive_opens_no_stream(admin_client: Client) -> None:
+    for search, opens in (("since:1h", True), ("-until:1h", True), ("until:1h", False)):
+        page = text_of(admin_client.get(f"{LIST}?q={search}"))
+        assert ("data-stream=" in page) is opens, search
+    assert "data-stream=" not in text_of(admin_client.get(f"{LIST}?q=%2342"))
 
 
 def test_every_chip_takes_its_own_filter_away(admin_client: Client) -> None:

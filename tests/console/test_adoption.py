@@ -1,5 +1,6 @@
 """`migrate` on a database where SOVI's tables stand already, in use by SOVI's other programs."""
 
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,10 +20,11 @@ from adopted import (
 )
 from streaming import eventually, run_server
 
-from events.indexes import INDEXES
+from events.indexes import INDEXES, MESSAGE_INDEX
 
-MANY = 1_000_000
+MANY = 300_000
 FEW = 1_000
+CHECK = ("check", "--database", "default", "--fail-level", "INFO")
 
 
 @pytest.fixture
@@ -63,7 +65,7 @@ def test_a_table_in_use_is_adopted_while_others_write_it(sovi: Database) -> None
     assert sovi.shape() == shape
     assert sovi.is_migrated()
     assert {name: sovi.indexes()[name] for name in indexes} == indexes
-    assert sovi.indexes().keys() == indexes.keys() | INDEXES.keys()
+    assert sovi.indexes().keys() == indexes.keys() | INDEXES.keys() | {MESSAGE_INDEX}
 
 
 def test_an_adopted_table_is_written_as_before_and_seen_in_the_admin_and_over_rest(
@@ -139,6 +141,7 @@ def test_the_table_can_be_adopted_in_stages(sovi: Database) -> None:
     sovi.manage("migrate")
     assert sovi.is_migrated()
     assert sovi.rows("SELECT name FROM auth_group ORDER BY name") == [
+        ("Event producers",),
         ("Event responders",),
         ("Event viewers",),
     ]
@@ -183,3 +186,25 @@ def test_an_empty_database_gets_the_specifications_table(empty: Database) -> Non
     for block in DDL:
         empty.session.execute(block)
     assert empty.shape(EVENTS) == made
+
+
+def test_migrate_goes_on_where_the_extension_for_search_may_not_be_created(
+    empty: Database,
+) -> None:
+    role = f"limited_{uuid.uuid4().hex[:12]}"
+    limited = {"PGOPTIONS": f"-c role={role}"}
+    empty.session.execute(f"CREATE ROLE {role}".encode())
+    try:
+        empty.session.execute(f"GRANT CREATE ON SCHEMA public TO {role}".encode())
+        empty.manage("migrate", **limited)
+        assert INDEXES.keys() < empty.indexes().keys()
+        assert MESSAGE_INDEX not in empty.indexes()
+        with pytest.raises(AssertionError, match=r"events\.I001"):
+            empty.manage(*CHECK, **limited)
+
+        empty.session.execute("CREATE EXTENSION pg_trgm")
+        empty.manage("index_messages", **limited)
+        assert empty.indexes()[MESSAGE_INDEX][1]
+        empty.manage(*CHECK, **limited)
+    finally:
+        empty.session.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode())

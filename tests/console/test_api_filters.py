@@ -63,6 +63,8 @@ def events(db: None) -> None:
         ({"event_type": "rotated,login_failed"}, "two, Four_ß"),
         ({"device_id": str(PHONE)}, "three 100%"),
         ({"account_id": [str(GRIND), str(PHONE)]}, "two"),
+        ({"device_id": "-"}, "one, two, Four_ß"),
+        ({"account_id": ["-", str(GRIND)], "severity": "error,critical"}, "two, three 100%"),
         ({"resolved": "false"}, "one, two, three 100%"),
         ({"resolved": "True"}, "Four_ß"),
         ({"resolved_by": "auto,human"}, "Four_ß"),
@@ -72,6 +74,9 @@ def events(db: None) -> None:
         ({"q": "FOUR_"}, "Four_ß"),
         ({"q": "100%"}, "three 100%"),
         ({"q": "o_e"}, ""),
+        ({"q": "-severity:error resolved:no context.platform:tiktok"}, "one"),
+        ({"q": f"device:{PHONE} -account:{GRIND}", "severity": "critical"}, "three 100%"),
+        ({"q": " "}, "one, two, three 100%, Four_ß"),
         ({"context": '{"platform": "tiktok"}'}, "one"),
         ({"context": '{"n": [1]}'}, "one"),
         ({"context": "{}"}, "one, two, three 100%, Four_ß"),
@@ -96,8 +101,14 @@ def test_each_filter_matches_its_events(
         ("account_id", f"{GRIND},\udc00", r"'\udc00' is not a UUID."),
         ("category", "a\x00", "NUL characters are not allowed."),
         ("event_type", "a,\ud800", "Unpaired surrogates are not allowed."),
-        ("q", "\x00", "NUL characters are not allowed."),
-        ("q", "\ud800", "Unpaired surrogates are not allowed."),
+        ("q", "\x00", "At character 1, ▸␀ – NUL characters are not allowed."),
+        ("q", "a\ud800", "At character 2, a▸\ufffd – Unpaired surrogates are not allowed."),
+        (
+            "q",
+            "login severity:eror",
+            "At character 16, login severity:▸eror – "
+            "“eror” is not one of info, warning, error, critical.",
+        ),
         ("context", '{"a": "\\u0000"}', "NUL characters are not allowed."),
         ("context", '{"\\ud800": 1}', "Unpaired surrogates are not allowed."),
         ("context", '{"a": [NaN]}', "NaN and infinite numbers are not allowed."),
@@ -144,4 +155,4 @@ def test_cleaned_values_are_typed() -> None:
     assert cleaned["device_id"] == [PHONE]
     assert cleaned["resolved"] is False
     assert cleaned["since"] == datetime(2026, 1, 1, tzinfo=UTC)
-    assert (cleaned["category"], cleaned["until"], cleaned["q"]) == ([], None, "")
+    assert (cleaned["category"], cleaned["until"], cleaned["q"]) == ([], None, None)

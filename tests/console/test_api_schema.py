@@ -1,5 +1,6 @@
 """OpenAPI says what is served: real answers are validated against it."""
 
+import uuid
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from jsonschema import Draft202012Validator
 
 from events.filters import EventFilterSet
 from events.models import SystemEvent
+from events.search.guide import EXAMPLES
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +50,15 @@ def check(document: Any, path: str, method: str, answer: Any) -> None:
 
 def test_every_address_and_credential_is_described(document: Any) -> None:
     assert {path: set(methods) for path, methods in document["paths"].items()} == {
-        "/api/events": {"get"},
+        "/api/events": {"get", "post"},
         "/api/events/unresolved": {"get"},
         "/api/events/catalog": {"get"},
+        "/api/events/export": {"get"},
+        "/api/events/stats": {"get"},
+        "/api/events/resolve": {"post"},
+        "/api/events/reopen": {"post"},
+        "/api/events/jobs/{id}": {"get"},
+        "/api/events/jobs/{id}/stop": {"post"},
         "/api/events/{id}": {"get"},
         "/api/events/{id}/resolve": {"post"},
         "/api/events/{id}/reopen": {"post"},
@@ -65,13 +73,37 @@ def test_every_address_and_credential_is_described(document: Any) -> None:
 
 def test_every_parameter_is_described(document: Any) -> None:
     paging = {"limit", "cursor", "after_id"}
-    for path, without in (("/api/events", set()), ("/api/events/unresolved", {"resolved"})):
+    for path, without, also in (
+        ("/api/events", set(), paging),
+        ("/api/events/unresolved", {"resolved"}, paging),
+        ("/api/events/export", set(), {"format", "after_id", "max_id", "limit"}),
+        ("/api/events/stats", set(), {"bucket", "by", "tz"}),
+    ):
         described = {
             parameter["name"]: parameter
             for parameter in document["paths"][path]["get"]["parameters"]
         }
-        assert set(described) == set(EventFilterSet.parameters()) - without | paging
+        assert set(described) == set(EventFilterSet.parameters()) - without | also
         assert all(parameter["description"] for parameter in described.values())
+        for example, meaning in EXAMPLES:
+            assert f"- `{example}`: {meaning}" in described["q"]["description"]
+
+
+def test_what_can_be_sent_is_described(document: Any) -> None:
+    described = document["paths"]["/api/events"]["post"]
+    [body] = described["requestBody"]["content"].items()
+    assert body[0] == "application/json"
+    sent = Draft202012Validator(_without_nullable(body[1]["schema"]))
+    event = {"category": "auth", "severity": "error", "event_type": "x", "message": "x"}
+    whole = event | {"device_id": None, "account_id": str(uuid.uuid4()), "context": {"n": [1]}}
+    for body in (event, whole, [event], [whole] * 1000):
+        assert sent.is_valid(body)
+    for body in ({}, [], [event] * 1001, event | {"timestamp": "now"}, event | {"severity": "x"}):
+        assert not sent.is_valid(body)
+    [key] = described["parameters"]
+    assert (key["name"], key["in"]) == ("Idempotency-Key", "header")
+    assert "required" not in key
+    assert key["description"]
 
 
 @pytest.mark.django_db
@@ -92,6 +124,10 @@ def test_answers_are_as_described(document: Any, client: Client) -> None:
         ("/api/events/unresolved", "get", client.get("/api/events/unresolved")),
         ("/api/events/catalog", "get", client.get("/api/events/catalog")),
         ("/api/events/catalog", "get", client.get("/api/events/catalog?x=1")),
+        ("/api/events/export", "get", client.get("/api/events/export?format=xlsx")),
+        ("/api/events/stats", "get", client.get("/api/events/stats")),
+        ("/api/events/stats", "get", client.get("/api/events/stats?by=device&tz=Asia/Tokyo")),
+        ("/api/events/stats", "get", client.get("/api/events/stats?bucket=7m&tz=x")),
         ("/api/events/{id}", "get", client.get(f"/api/events/{event_id}")),
         ("/api/events/{id}", "get", client.get("/api/events/0")),
     ]
@@ -111,11 +147,70 @@ def test_answers_are_as_described(document: Any, client: Client) -> None:
             checked.append((f"/api/events/{{id}}/{action}", "post", answer))
         answer = client.post(f"/api/events/{event_id}/{action}", "x", content_type="text/plain")
         checked.append((f"/api/events/{{id}}/{action}", "post", answer))
-    assert {answer.status_code for *_, answer in checked} == {200, 400, 403, 404, 413, 415}
+    event = {"category": "auth", "severity": "error", "event_type": "x", "message": "x"}
+    for number, body in enumerate(
+        (event, [event] * 3, {}, [event, 1], [], "x", "{", "x" * 1_100_000, event | {"severity": 1})
+    ):
+        for key in (f"key {number}", "one key", "\t"):
+            answer = client.post(
+                "/api/events",
+                body,
+                content_type="application/json",
+                headers={"idempotency-key": key},
+            )
+            checked.append(("/api/events", "post", answer))
+    answer = client.post("/api/events", "x", content_type="text/plain")
+    checked.append(("/api/events", "post", answer))
+    assert {answer.status_code for *_, answer in checked} == {
+        *(200, 201, 400, 403, 404, 413, 415, 422),
+    }
     for path, method, answer in checked:
         check(document, path, method, answer)
         if answer.status_code == 200 and "results" in answer.json():
             assert answer.json()["results"]
+
+
+@pytest.mark.django_db
+def test_answers_about_many_events_are_as_described(document: Any, client: Client) -> None:
+    events = SystemEvent.objects.bulk_create(
+        SystemEvent(category="auth", severity="error", event_type="x", message="x")
+        for _ in range(3)
+    )
+    path, job_path = "/api/events/resolve", "/api/events/jobs/{id}"
+
+    def post(body: Any) -> Any:
+        answer = client.post(path, body, content_type="application/json")
+        check(document, path, "post", answer)
+        return answer
+
+    assert post({"ids": [events[0].pk]}).json()["count"] == 1
+    seen = post({"filters": {"severity": ["error"], "q": "x"}}).json()
+    assert seen["count"] == 2
+    assert post({"filters": {"q": "zzz"}}).json()["newest"] is None
+    job = post({"token": seen["token"], "reason": "x"}).json()
+    for body in ({}, [], {"ids": [0]}, {"token": "x"}, {"filters": {"severty": "x"}}, {"x": 1}):
+        assert post(body).status_code == 400
+    assert post({"ids": [1], "resolved_by": "auto"}).status_code == 403
+    assert post("x" * 300_000).status_code == 413
+    for number in (job["id"], 0):
+        address = f"/api/events/jobs/{number}"
+        check(document, job_path, "get", client.get(address))
+        check(document, f"{job_path}/stop", "post", client.post(f"{address}/stop"))
+
+
+def test_what_can_be_sent_about_many_events_is_described(document: Any) -> None:
+    described = document["paths"]["/api/events/reopen"]["post"]["requestBody"]["content"]
+    sent = Draft202012Validator(described["application/json"]["schema"])
+    filters = {"severity": ["error"], "resolved": False, "context": {"a": 1}, "category": "auth"}
+    for body in (
+        {"ids": [1], "reason": "x"},
+        {"filters": filters},
+        {"filters": {}},
+        {"token": "x"},
+    ):
+        assert sent.is_valid(body), body
+    for body in ({}, {"ids": [1], "token": "x"}, {"filters": {"severty": "x"}}, {"ids": []}):
+        assert not sent.is_valid(body), body
 
 
 @pytest.mark.django_db

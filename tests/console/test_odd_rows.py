@@ -8,7 +8,7 @@ from django.db import connection
 from django.test import Client
 from streaming import a_hub, collecting, until
 
-from events.models import SystemEvent
+from events.models import Device, SystemEvent
 from sovi import database, events
 from sovi.events.position import MAX_ID
 
@@ -72,6 +72,19 @@ def test_the_admin_lists_them_and_shows_each(odd_ids: list[int], admin_client: C
     for event_id in odd_ids:
         page = admin_client.get(f"/admin/events/systemevent/{event_id}/change/", follow=True)
         assert page.status_code == 200, event_id
+
+
+def test_the_problems_and_the_timeline_stand_them(odd_ids: list[int], admin_client: Client) -> None:
+    device = Device.objects.create(name="iPhone-A")
+    SystemEvent.objects.filter(pk__in=odd_ids).update(device=device, severity="error")
+    page = admin_client.get("/admin/events/problems/")
+    assert f"Resolve {len(odd_ids)} events" in page.content.decode()
+    for event_id in odd_ids:
+        page = admin_client.get(f"/admin/events/systemevent/{event_id}/change/")
+        assert "Timeline of this device" in page.content.decode(), event_id
+    for end in ("", "&until=9001-01-01", "&until=0001-01-01", "&until=2026-01-01"):
+        page = admin_client.get(f"/admin/events/timeline/?device={device.pk}{end}")
+        assert page.status_code == 200, end
 
 
 def test_the_last_id_there_is_can_be_resolved_and_is_shown_everywhere(admin_client: Client) -> None:

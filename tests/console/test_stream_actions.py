@@ -174,9 +174,15 @@ def test_a_plain_event_id_resumes_events_and_takes_actions_from_now_on() -> None
 
 
 @pytest.mark.parametrize("live", [True, False])
-def test_a_filtered_stream_is_told_of_the_events_it_is_about(live: bool) -> None:
+@pytest.mark.parametrize(
+    "parameters",
+    [{"severity": "error", "resolved": "false"}, {"q": "severity:error resolved:no"}],
+)
+def test_a_filtered_stream_is_told_of_the_events_it_is_about(
+    live: bool, parameters: dict[str, str]
+) -> None:
     # Whether they are resolved is left out: a list of the open ones learns what to take away.
-    asked = selection(severity="error", resolved="false")
+    asked = selection(**parameters)
 
     async def scenario(connection: Any) -> None:
         async with a_hub() as hub, collecting(hub) as whole:

@@ -19,7 +19,7 @@ import pytest
 from cluster import Cluster, a_cluster
 from streaming import ROOT, parse, run_server
 
-SECONDS = 14.0
+SECONDS = 10.0
 """How long there are writers."""
 PROCESSES = 4
 CLIENTS = 20

@@ -11,7 +11,7 @@ from events.models import Account, ApiToken, Device
 
 
 @pytest.fixture
-def live(transactional_db: None, server: Any, launch_browser: Any) -> Iterator[Live]:
+def live(transactional_db: None, server: Any, chromium: Any) -> Iterator[Live]:
     """The run's server on an empty table, with a superuser `operator`, a device, an account."""
     user = User.objects.create_superuser("operator", password=PASSWORD)
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as session:
@@ -21,5 +21,5 @@ def live(transactional_db: None, server: Any, launch_browser: Any) -> Iterator[L
             device_id=Device.objects.create(name="iPhone-A").pk,
             account_id=Account.objects.create(platform="tiktok", username="grind4829").pk,
             session=session,
-            launch_browser=launch_browser,
+            chromium=chromium,
         )

@@ -1,14 +1,12 @@
 """A running system, as the tests of the whole project ask it."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import httpx
 import psycopg
-from playwright.sync_api import Browser
+from chromium import Chromium
 
 from sovi import events
 
@@ -25,7 +23,7 @@ class Live:
     device_id: UUID
     account_id: UUID
     session: psycopg.Connection[Any]
-    launch_browser: Callable[[], AbstractContextManager[Browser]]
+    chromium: Chromium
 
     @property
     def rest(self) -> httpx.Client:

@@ -60,6 +60,16 @@ def test_the_emit_bench_prints_ratios_and_leaves_nothing_behind() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_the_resolve_bench_prints_a_ratio_and_the_longest_transaction() -> None:
+    ran = bench("resolve", "--quick")
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stderr == ""
+    assert re.search(r"^resolve 2,000 .* \d+\.\d\dx ", ran.stdout, re.MULTILINE)
+    assert re.search(r"^Longest transaction: \d+ ms, of \d+\.$", ran.stdout, re.MULTILINE)
+    assert not any(name.startswith("bench_resolve") for name in databases())
+
+
+@pytest.mark.django_db(transaction=True)
 def test_an_unreachable_server_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://postgres@127.0.0.1:1/sovi")
     failed = bench("emit", "--quick")

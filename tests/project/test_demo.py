@@ -250,7 +250,13 @@ def test_it_outlasts_a_database_that_goes_away(start: Callable[..., Demo]) -> No
         demo.wait_for(lambda: "The database is back" in demo.output.read_text())
         before = count()
         demo.wait_for(lambda: count() > before + 20)
-        assert demo.stop().count("The database is away; ") == 1
+        said = demo.stop()
+        assert said.count("The database is away; ") == 1
+        # What it says it emitted is there, the outage's events too.
+        emitted = re.search(r"Emitted ([\d,]+) events", said)
+        assert emitted
+        subprocess.run([sys.executable, "-m", "sovi.spool", "drain"], cwd=ROOT, check=True)
+        assert count() >= int(emitted[1].replace(",", ""))
 
 
 @pytest.mark.django_db(transaction=True)

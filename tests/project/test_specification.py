@@ -215,7 +215,7 @@ def proves_the_streams_data(text: str, live: Live) -> None:
 
 
 def proves_javascript(text: str, live: Live) -> None:
-    with live.launch_browser() as browser:
+    with live.chromium.lent() as browser:
         context = browser.new_context(base_url=live.url)
         page = context.new_page()
         page.goto("/admin/")

@@ -1,0 +1,21 @@
+"""The statements that read or write rows, without those that bound a transaction or its time."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+AROUND = (
+    *("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"),
+    *("SELECT set_config", "SELECT current_setting"),
+)
+
+
+@contextmanager
+def captured_queries() -> Iterator[list[str]]:
+    """Yield a list that holds the block's statements once it is over."""
+    found: list[str] = []
+    with CaptureQueriesContext(connection) as captured:
+        yield found
+    found += [entry["sql"] for entry in captured if not entry["sql"].startswith(AROUND)]

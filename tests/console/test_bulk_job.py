@@ -1,0 +1,240 @@
+"""A bulk job: what exactly it changes, in which pieces, and how it ends."""
+
+import threading
+from typing import Any
+
+import psycopg
+import pytest
+from bulk_jobs import (
+    COLLEAGUE,
+    OPERATOR,
+    act,
+    add_many,
+    make_job,
+    recorded,
+    slow_updates,
+    unresolved,
+    wait_for,
+)
+from django.db import connection, connections
+
+from events.bulk import lock
+from events.bulk.pace import MAX_ROWS, TARGET_SECONDS, Pace
+from events.bulk.runner import run
+from events.models import BulkJob, EventAction, SystemEvent
+from sovi import database
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_it_resolves_all_that_matches_and_says_how_many() -> None:
+    matching = add_many(700)
+    others = add_many(3, severity="info")
+    SystemEvent.objects.filter(pk__in=matching[:100]).resolve(by=COLLEAGUE)
+    job = run(make_job("severity=error").pk)
+    assert job
+    assert (job.state, job.changed, job.left_alone, job.expected) == ("done", 600, 0, 600)
+    assert job.finished_at and job.share == 1.0
+    assert unresolved() == others
+    # The first resolver is kept.
+    assert SystemEvent.objects.get(pk=matching[0]).resolved_at < job.previewed_at
+
+
+def test_it_reopens_likewise() -> None:
+    ids = add_many(300)
+    SystemEvent.objects.filter(pk__in=ids[:200]).resolve(by=COLLEAGUE)
+    job = run(make_job("severity=error", "reopen").pk)
+    assert job and (job.state, job.changed) == ("done", 200)
+    assert unresolved() == ids
+
+
+def test_its_chunks_are_recorded_as_one_operation_of_who_confirmed_it() -> None:
+    add_many(700)
+    job = run(make_job().pk)
+    assert job
+    recorded = EventAction.objects.all()
+    assert len(recorded) > 1
+    for action in recorded:
+        assert (action.operation, action.action) == (job.operation, "resolve")
+        assert (action.actor, action.actor_kind, action.face) == (
+            OPERATOR.name,
+            OPERATOR.kind,
+            OPERATOR.face,
+        )
+        assert action.reason == "Known outage"
+
+
+def test_what_arrives_after_the_preview_stays_untouched() -> None:
+    add_many(10)
+    job = make_job()
+    late = add_many(5)
+    assert (done := run(job.pk)) and done.changed == 10
+    assert unresolved() == late
+
+
+def test_what_anyone_acted_on_since_the_preview_is_left_alone() -> None:
+    ids = add_many(10)
+    SystemEvent.objects.filter(pk__in=[ids[2], ids[8]]).resolve(by=COLLEAGUE)
+    act("reopen", ids[8:9])  # before the preview: what was seen is what it is
+    job = make_job()
+    act("reopen", ids[2:3])  # it was none of the job's, and now looks like one
+    act("resolve", ids[4:7])
+    act("reopen", ids[5:6])
+    done = run(job.pk)
+    assert done and (done.changed, done.left_alone) == (6, 2)
+    assert unresolved() == [ids[2], ids[5]]
+
+
+def test_what_someone_acts_on_between_choice_and_change_is_left_alone() -> None:
+    ids = add_many(20)
+    job = make_job()
+    with psycopg.connect(**_parameters()) as colleague:
+        # Holds a row, so that the job has chosen it, and waits for it, when it is acted on.
+        colleague.execute("SELECT FROM system_events WHERE id = %s FOR UPDATE", [ids[9]])
+        done = _in_thread(lambda: run(job.pk))
+        wait_for(lambda: _waiting_for_locks())
+        colleague.execute(
+            "INSERT INTO event_actions (action, actor, actor_kind, face, operation, events)"
+            " VALUES ('reopen', 'grace', 'human', 'api', gen_random_uuid(),"
+            " int8multirange(int8range(%s, %s, '[]')))",
+            [ids[9], ids[9]],
+        )
+    done.join()
+    job.refresh_from_db()
+    assert (job.state, job.changed, job.left_alone) == ("done", 19, 1)
+    assert unresolved() == [ids[9]]
+
+
+def test_its_transactions_are_short_however_slow_the_rows_are() -> None:
+    ids = add_many(60)
+    job = make_job()
+    seconds: list[float] = []
+    with slow_updates(milliseconds=10):
+        done = run(job.pk, tell=lambda _, took: seconds.append(took))
+    assert done and done.changed == 60
+    assert recorded() == ids
+    assert len(seconds) > 5
+    # The first, too large, were undone; a busy machine may be late at any.
+    assert sorted(seconds)[len(seconds) // 2] < 0.25
+    assert max(seconds) < 1
+
+
+def test_a_sparse_filter_is_looked_for_in_growing_ranges_of_ids() -> None:
+    add_many(3)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT setval('system_events_id_seq', 2000000000)")
+    last = add_many(2)
+    add_many(1, severity="info")
+    job = make_job("severity=error")
+    chunks: list[float] = []
+    done = run(job.pk, tell=lambda _, took: chunks.append(took))
+    assert done and (done.changed, done.last_id) == (5, last[-1])
+    assert len(chunks) < 60
+
+
+def test_the_pace_follows_the_time_taken() -> None:
+    pace = Pace(rows=100, ids=1000)
+    pace.learn(TARGET_SECONDS / 2, is_full=True)
+    assert (pace.rows, pace.ids) == (200, 1000)
+    pace.learn(TARGET_SECONDS * 2, is_full=True)
+    assert (pace.rows, pace.ids) == (100, 500)
+    pace.learn(TARGET_SECONDS / 2, is_full=False)
+    assert (pace.rows, pace.ids) == (100, 1000)
+    for _ in range(20):
+        pace.learn(0.0, is_full=True)
+    assert pace.rows == MAX_ROWS
+    for _ in range(60):
+        pace.halve()
+    assert (pace.rows, pace.ids) == (1, 1)
+
+
+def test_it_stops_between_chunks_when_asked_and_goes_on_when_told() -> None:
+    ids = add_many(1000)
+    job = make_job()
+
+    def stop(running: BulkJob, seconds: float) -> None:
+        BulkJob.objects.filter(pk=running.pk).stop()
+
+    stopped = run(job.pk, tell=stop)
+    assert stopped and stopped.state == "stopped" and stopped.finished_at
+    assert 0 < stopped.changed < 1000
+    assert len(unresolved()) == 1000 - stopped.changed
+    assert run(job.pk) == stopped  # nothing happens to it by itself
+    assert BulkJob.objects.filter(pk=job.pk).go_on() == 1
+    done = run(job.pk)
+    assert done and (done.state, done.changed) == ("done", 1000)
+    assert unresolved() == []
+    assert recorded() == ids
+
+
+def test_a_job_that_has_ended_is_neither_stopped_nor_continued() -> None:
+    add_many(1)
+    job = run(make_job().pk)
+    assert job
+    assert BulkJob.objects.filter(pk=job.pk).stop() == 0
+    assert BulkJob.objects.filter(pk=job.pk).go_on() == 0
+
+
+def test_of_two_runners_one_does_nothing() -> None:
+    add_many(1000)
+    job = make_job()
+    inside = []
+
+    def run_beside(running: BulkJob, seconds: float) -> None:
+        if not inside:
+            assert lock.is_held(job.pk)
+            thread = _in_thread(lambda: inside.append(run(job.pk)))
+            thread.join()
+
+    done = run(job.pk, tell=run_beside)
+    assert inside == [None]
+    assert done and done.changed == 1000
+    assert not lock.is_held(job.pk)
+
+
+def test_a_row_that_another_holds_is_waited_for_in_short_turns() -> None:
+    ids = add_many(5)
+    job = make_job()
+    with psycopg.connect(**_parameters()) as other:
+        other.execute("SELECT FROM system_events WHERE id = %s FOR UPDATE", [ids[2]])
+        thread = _in_thread(lambda: run(job.pk))
+        # Those before it are not held back for long by the one.
+        wait_for(lambda: unresolved() == ids[2:])
+        assert BulkJob.objects.filter(pk=job.pk).stop() == 1
+        thread.join()
+    job.refresh_from_db()
+    assert (job.state, job.changed) == ("stopped", 2)
+
+
+def test_a_job_whose_filter_nobody_understands_fails_and_says_why(caplog: Any) -> None:
+    add_many(1)
+    job = make_job(filters={"colour": ["red"]})
+    failed = run(job.pk)
+    assert failed and failed.state == "failed"
+    assert "colour" in str(failed.error)
+    assert len(unresolved()) == 1
+    assert "failed" in caplog.text
+
+
+def _parameters() -> Any:
+    return database.parameters(connection.settings_dict["NAME"])
+
+
+def _waiting_for_locks() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        return bool(cursor.fetchone()[0])
+
+
+def _in_thread(call: Any) -> threading.Thread:
+    """Run it on a connection of its own."""
+
+    def work() -> None:
+        try:
+            call()
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
