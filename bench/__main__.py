@@ -13,7 +13,7 @@ import psycopg
 from sovi import database
 from sovi.database_errors import DatabaseConfigurationError
 
-BENCHES = ("emit", "stream")
+BENCHES = ("emit", "stream", "resolve", "fill", "insert", "read", "admin")
 """Each is a module here with a `run(quick=...)`; its docstring says what it compares."""
 
 
@@ -22,6 +22,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="a bench's name, or all")
     parser.add_argument("--quick", action="store_true", help="tiny sizes: only that it runs")
+    parser.add_argument("--rows", type=int, help="fill: how many")
+    parser.add_argument("--keep", action="store_true", help="fill: leave it for read and admin")
     options = parser.parse_args()
     if not options.names:
         for name in BENCHES:
@@ -34,7 +36,8 @@ def main() -> int:
         print(_machine())
         for name in names:
             print(f"\n{name}: {_summary(_bench(name))}")
-            _bench(name).run(quick=options.quick)
+            sizes = {"rows": options.rows, "keep": options.keep} if name == "fill" else {}
+            _bench(name).run(quick=options.quick, **sizes)
     except psycopg.OperationalError as error:
         print(database.unreachable(error), file=sys.stderr)
         return 1

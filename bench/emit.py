@@ -1,21 +1,28 @@
 """Emit beside the same insert done with psycopg alone."""
 
+import json
+import logging
+import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psycopg
 from psycopg.types.json import Jsonb
 
 from sovi import events
+from sovi.events import client
 
 from .comparison import Comparison, Measurement, compare, timed, timed_together
 from .scratch import ROOT, scratch_database
 from .table import print_table
 
-THREADS = 16
+THREADS = (16, 32)
 CONTEXT = {
     "platform": "tiktok",
     "videos_watched": 45,
@@ -39,6 +46,7 @@ VALUES (%s, %s, %s, %s, %s) RETURNING id
 """
 COPY = "COPY system_events (category, severity, event_type, message, context) FROM STDIN"
 NAMES = tuple(EVENT)[:4]
+NOBODY = "postgresql://nobody@127.0.0.1:1/nothing"
 
 
 def run(*, quick: bool = False) -> None:
@@ -50,8 +58,10 @@ def run(*, quick: bool = False) -> None:
 def _comparisons(url: str, quick: bool) -> Iterator[Comparison]:
     rounds, inserts, many = (2, 10, 100) if quick else (7, 1000, 10_000)
     yield _threads(url, 1, inserts, rounds)
-    yield _threads(url, THREADS, inserts // 5, rounds)
+    for threads in THREADS:
+        yield _threads(url, threads, inserts // 5, rounds)
     yield _many(url, many, rounds)
+    yield _spooled(inserts, rounds)
     yield compare(
         "import",
         lambda: _import("sovi.events"),
@@ -113,6 +123,44 @@ def _many(url: str, many: int, rounds: int) -> Comparison:
             rounds=rounds,
             items=many,
         )
+
+
+def _spooled(inserts: int, rounds: int) -> Comparison:
+    """Compare emit while PostgreSQL is away with a bare insert into SQLite, as durable."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(ignore_cleanup_errors=True)))
+        bare = sqlite3.connect(folder / "bare.sqlite", isolation_level=None)
+        stack.callback(bare.close)
+        bare.execute("PRAGMA journal_mode = WAL")
+        bare.execute("PRAGMA synchronous = FULL")
+        bare.execute("CREATE TABLE event (id INTEGER PRIMARY KEY, content TEXT)")
+        content = json.dumps(EVENT)
+        stack.enter_context(_environment(DATABASE_URL=NOBODY, SOVI_SPOOL_DIR=str(folder)))
+        said = logging.getLogger("sovi.events")
+        stack.callback(said.setLevel, said.level)
+        said.setLevel(logging.ERROR)  # that nobody answers is what was asked for
+        _emit()
+        return compare(
+            "emit while it is away, SQLite",
+            lambda: timed(_emit, inserts),
+            lambda: timed(
+                lambda: bare.execute("INSERT INTO event (content) VALUES (?)", [content]), inserts
+            ),
+            rounds=rounds,
+        )
+
+
+@contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(variables)
+    client._writer.close()  # the next event reads the environment
+    try:
+        yield
+    finally:
+        client._writer.close()
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _import(module: str) -> Measurement:

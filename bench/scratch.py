@@ -34,15 +34,49 @@ def scratch_database(name: str, *, migrate: bool = True) -> Iterator[str]:
     os.environ[database.VARIABLE] = url
     try:
         if migrate:
-            command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-            subprocess.run(command, cwd=ROOT, check=True)
+            _migrate()
         yield url
     finally:
-        if before is None:
-            del os.environ[database.VARIABLE]
-        else:
-            os.environ[database.VARIABLE] = before
+        _restore(before)
         _maintain(server, "DROP DATABASE IF EXISTS {} WITH (FORCE)", own)
+
+
+@contextmanager
+def kept_database(name: str) -> Iterator[tuple[str, bool]]:
+    """Like `scratch_database`, under this very name, and it stays.
+
+    Yields its URL and whether it is new. One whose first user failed is dropped again.
+    """
+    before = os.environ.get(database.VARIABLE)
+    server: dict[str, Any] = database.parameters()
+    url = database.connection_string(name)
+    with psycopg.connect(**server, autocommit=True) as connection:
+        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
+        is_new = found.fetchone() is None
+    if is_new:
+        _maintain(server, "CREATE DATABASE {}", name)
+    os.environ[database.VARIABLE] = url
+    try:
+        _migrate()
+        yield url, is_new
+    except BaseException:
+        if is_new:
+            _maintain(server, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+        raise
+    finally:
+        _restore(before)
+
+
+def _migrate() -> None:
+    command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+    subprocess.run(command, cwd=ROOT, check=True)
+
+
+def _restore(before: str | None) -> None:
+    if before is None:
+        del os.environ[database.VARIABLE]
+    else:
+        os.environ[database.VARIABLE] = before
 
 
 def _maintain(server: dict[str, Any], statement: str, name: str) -> None:

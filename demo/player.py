@@ -22,8 +22,8 @@ AWAY = (events.EventsError, DatabaseConfigurationError)
 class Player:
     """Plays one story at `speed` simulated seconds a second, from `at` on, until `stop` is set.
 
-    What the database does not take is tried again, so the story has no holes. After such a wait
-    the rest is played at the same speed and not all at once.
+    Events that the database does not take wait on disk; a resolution is tried again. After such a
+    wait the rest is played at the same speed and not all at once.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Player:
         return True
 
     def _told(self, moment: Moment, event_id: int | None) -> None:
-        self._progress.told(moment)
+        self._progress.told(moment, stored=event_id is not None)
         # Without an id it waits on this machine's disk, and its resolution is left out.
         if moment.severity != "info" and event_id is not None:
             self._ids[moment.number] = event_id

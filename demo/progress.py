@@ -17,10 +17,14 @@ class Progress:
         self._severities: Counter[str] = Counter()
         self._resolved = 0
 
-    def told(self, moment: Moment) -> None:
+    def told(self, moment: Moment, *, stored: bool) -> None:
+        """Count an event, stored or waiting on disk for the database."""
         with self._lock:
             self._severities[moment.severity] += 1
-            self._back()
+            if stored:
+                self._back()
+            else:
+                self._away("")
 
     def resolved(self) -> None:
         with self._lock:
@@ -30,9 +34,12 @@ class Progress:
     def away(self, error: Exception) -> None:
         """Say once that the database is away."""
         with self._lock:
-            if self._away_since is None:
-                self._away_since = time.monotonic()
-                say(f"The database is away; trying again until it is back. {error}")
+            self._away(str(error))
+
+    def _away(self, why: str) -> None:
+        if self._away_since is None:
+            self._away_since = time.monotonic()
+            say(f"The database is away; events wait on disk until it is back. {why}".rstrip())
 
     def _back(self) -> None:
         if self._away_since is not None:
@@ -45,7 +52,7 @@ class Progress:
         with self._lock:
             if self._away_since is not None:
                 seconds = time.monotonic() - self._away_since
-                say(f"The database is away for {seconds:.0f} s now; still trying.")
+                say(f"The database is away for {seconds:.0f} s now; events wait on disk.")
                 return
             failures = self._severities.total() - self._severities["info"]
             say(

@@ -1,0 +1,112 @@
+"""A bulk job beside one raw UPDATE over the same rows, and its longest transaction."""
+
+import os
+import time
+from typing import Any
+
+import psycopg
+
+from .comparison import Measurement, compare
+from .scratch import scratch_database
+from .table import print_table
+
+ROWS, QUICK_ROWS = 1_000_000, 2000
+FILL = """
+INSERT INTO system_events (id, timestamp, category, severity, event_type, message, context)
+SELECT n, now() - make_interval(secs => (%(rows)s - n) / 10.0),
+       (ARRAY['scheduler', 'device', 'account', 'auth'])[1 + n %% 4],
+       CASE WHEN n %% 100 < 95 THEN 'info' WHEN n %% 100 < 99 THEN 'warning' ELSE 'critical' END,
+       'type ' || n %% 20, 'Warmed tiktok/grind4829: ' || n || ' videos',
+       '{"platform": "tiktok", "videos_watched": 45, "likes": 3, "phase": "LIGHT"}'
+FROM generate_series(1, %(rows)s::bigint) AS n
+"""
+UPDATE = """
+UPDATE system_events SET resolved = true, resolved_by = 'human', resolved_at = now()
+WHERE resolved IS NOT TRUE
+"""
+INDEXES = """
+SELECT indexname, indexdef FROM pg_indexes
+WHERE tablename = 'system_events' AND indexname <> 'system_events_pkey'
+"""
+
+
+def run(*, quick: bool = False) -> None:
+    """Measure and print; `quick` only shows that it runs."""
+    resolve(QUICK_ROWS if quick else ROWS, rounds=1 if quick else 3)
+
+
+def resolve(rows: int, *, rounds: int) -> None:
+    """Resolve so many rows in turns, by a job and by one UPDATE; print the ratio."""
+    transactions: list[float] = []
+
+    def ours() -> Measurement:
+        _fill(url, rows)
+        began = time.perf_counter()
+        transactions.extend(_run_job(rows))
+        return _took(began)
+
+    def raw() -> Measurement:
+        _fill(url, rows)
+        with psycopg.connect(url, autocommit=True) as connection:
+            began = time.perf_counter()
+            changed = connection.execute(UPDATE).rowcount
+            took = _took(began)
+        _expect(changed, rows)
+        return took
+
+    with scratch_database("resolve") as url:
+        _set_up_django()
+        print_table(
+            "job", "UPDATE", [compare(f"resolve {rows:,}", ours, raw, rounds=rounds, items=rows)]
+        )
+    longest = max(transactions) * 1000
+    print(f"Longest transaction: {longest:.0f} ms, of {len(transactions)}.")
+
+
+def _fill(url: str, rows: int) -> None:
+    """Make the same table again: full, its indexes new, nothing left of the lap before."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("TRUNCATE system_events, event_actions, event_bulk_jobs")
+        indexes = connection.execute(INDEXES).fetchall()
+        for name, _ in indexes:
+            connection.execute(f"DROP INDEX {name}")
+        connection.execute(FILL, {"rows": rows})
+        for _, definition in indexes:
+            connection.execute(definition)
+        connection.execute("SELECT setval('system_events_id_seq', %s)", [rows])
+        connection.execute("VACUUM ANALYZE system_events")
+
+
+def _set_up_django() -> None:
+    """Once the environment names the scratch database: it is read but once."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sovi_site.settings")
+    import django
+
+    django.setup()
+
+
+def _run_job(rows: int) -> list[float]:
+    """Preview, confirm and run; return the seconds of each transaction."""
+    from django.db import connection
+
+    from events.actor import Actor
+    from events.bulk.confirmation import start
+    from events.bulk.preview import preview
+    from events.bulk.runner import run
+
+    seconds: list[float] = []
+    job = start(preview("resolve", {}), by=Actor("bench", "human", "command"), reason=None)
+    ran: Any = run(job.pk, tell=lambda job, took: seconds.append(took))
+    connection.close()
+    _expect(ran.changed, rows)
+    return seconds
+
+
+def _took(began: float) -> Measurement:
+    seconds = time.perf_counter() - began
+    return Measurement(seconds, [seconds])
+
+
+def _expect(changed: int, rows: int) -> None:
+    if changed != rows:
+        raise RuntimeError(f"{changed} of {rows} rows were changed")
