@@ -1,13 +1,12 @@
 """The events of one call on their way to the table, and how their caller waits."""
 
 import asyncio
-import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 from .batch import Batch
+from .bell import Bell
 from .errors import InvalidEvent
 from .record import Record
 
@@ -45,7 +44,7 @@ class Call:
         self.was_kept = False  # whether its caller gave its leader up, and kept that in a slip
         self.following: Call | None = None  # who leads after it
         self.left = False  # whether its thread has gone, and won't lead any more
-        self._woken: Any = None
+        self._woken: Bell | None = None
 
     def batch(self) -> Batch:
         return Batch(self.records, [self.time] * len(self.records))
@@ -56,12 +55,11 @@ class Call:
         return self.ids or []
 
     def queue(self) -> None:
-        self._woken = threading.Lock()
-        self._woken.acquire()
+        self._woken = Bell()
 
     def wait(self, seconds: float) -> bool:
         """Wait until the events arrived, or the caller leads; return False if neither happens."""
-        return bool(self._woken.acquire(timeout=seconds))
+        return self._woken is not None and self._woken.wait(seconds)
 
     def patience(self, seconds: float) -> float:
         """Return for how long to wait at most so many seconds, and not past the deadline."""
@@ -80,8 +78,7 @@ class Call:
     def wake(self) -> None:
         """Tell the caller that its events arrived, or that it leads; again, if need be."""
         if self._woken is not None:
-            with suppress(RuntimeError):  # it was told already
-                self._woken.release()
+            self._woken.ring()
 
 
 def batch_of(calls: Sequence[Call]) -> Batch:

@@ -38,6 +38,7 @@ def alone(folder: Path) -> Iterator[bool]:
         else:
             yield True
     finally:
+        fcntl.flock(handle, fcntl.LOCK_UN)  # a fork may have left its child a copy just now
         _locks.discard(handle)
         os.close(handle)
 
@@ -107,15 +108,14 @@ def _drain_one(spool: Spool, spooled: Spooled, connection: BoundedConnection) ->
             spooled,
             "it may have been stored more than 30 days ago, and its receipt is gone: "
             "compare it with the table",
+            attempted=True,
         )
         return 0
     deadline = time.monotonic() + GROUP_SECONDS
     try:
         storing.store(connection, spooled.batch, deadline=deadline, stamped=True)
     except Refused as refusal:
-        # Refused now, it may have been stored when the table took it, and only the answer was lost.
-        if not storing.received(connection, [spooled.batch.receipt]):
-            return _refuse(spool, spooled, str(refusal))
+        return _refuse(spool, spooled, str(refusal))
     spool.remove([spooled])
     return len(spooled.batch.records)
 
@@ -125,7 +125,7 @@ def _refuse(spool: Spool, spooled: Spooled, reason: str) -> int | None:
     if len(spooled.batch.records) > 1:
         spool.split(spooled)
         return None
-    spool.give_up(spooled, reason)
+    spool.give_up(spooled, reason, attempted=False)  # `store` found no receipt of it
     logger.error(
         "PostgreSQL refused a spooled event; it is set aside in %s: %s", spool.folder, reason
     )

@@ -18,6 +18,7 @@ from sovi import database
 from sovi.database_errors import DatabaseConfigurationError
 
 from . import connection, drain
+from .bell import Bell
 from .bounded import BoundedConnection
 from .interruption import this_thread
 from .losses import Losses
@@ -49,8 +50,8 @@ class Keeper:
         self._trouble = ""
         self._failures = 0
         self._is_closed = False
-        self._tried = threading.Event()
-        self._hurry = threading.Event()
+        self._tried = Bell()
+        self._hurry = Bell()
         self._prune_due = random.randrange(STARTS_PER_PRUNE) == 0  # noqa: S311
 
     def connection(self, deadline: float) -> BoundedConnection:
@@ -74,7 +75,7 @@ class Keeper:
         with self._mutex:
             if self._connection is lost:
                 self._connection = None
-                self._tried.clear()
+                self._tried.hush()
         lost.close()
 
     def fail(self, problem: str) -> None:
@@ -108,14 +109,14 @@ class Keeper:
         with self._mutex:
             running = self._thread
         if running is not None:
-            self._hurry.set()
+            self._hurry.ring()
             running.join(seconds)
 
     def close(self) -> None:
         """Give the connection back, and let the thread end."""
         with self._mutex:
             self._is_closed = True
-        self._hurry.set()
+        self._hurry.ring()
         if (held := self._connection) is not None:
             self.discard(held)
 
@@ -183,7 +184,6 @@ class Keeper:
 
     def _pause(self, seconds: float) -> None:
         self._hurry.wait(seconds)
-        self._hurry.clear()
 
     def _connect(self) -> None:
         """Give those who emit a connection, if they have none."""
@@ -196,7 +196,7 @@ class Keeper:
                 raise Unavailable("closed")
             was_away, self._problem = self._problem, ""
             self._connection = opened
-        self._tried.set()
+        self._tried.ring()
         if was_away:
             logger.warning("The database takes events again")
 
@@ -214,7 +214,7 @@ class Keeper:
             is_news = self._connection is None and not self._problem
             if self._connection is None:
                 self._problem = problem
-        self._tried.set()
+        self._tried.ring()
         if is_news:  # logged without the lock: a program's handler may emit, and wait for it
             logger.warning("Events go to the spool %s: %s", self._spool.folder, problem)
 

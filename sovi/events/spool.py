@@ -1,5 +1,6 @@
 """The durable outbox: what the database could not take yet, on disk until it has."""
 
+import errno
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -105,15 +106,18 @@ class Spool:
         """Keep a batch that PostgreSQL refused out of the way; return whether there was room."""
         try:
             with self.file.transaction() as database:
-                row_id = _insert(database, batch, True, batch.as_text())
+                row_id = _insert(database, batch, False, batch.as_text())
                 _move_aside(database, row_id, reason)
         except (sqlite3.Error, OSError):
             return False
         return True
 
     def oldest(self, events: int) -> list[Spooled]:
-        """Return the batches to store next: one, or several with together at most `events`."""
-        self._take_slips()
+        """Return the batches to store next: one, or several with together at most `events`.
+
+        Where slips alone wait, and a full disk has no room to take them, it raises OSError.
+        """
+        left = self._take_slips()
         found: list[Spooled] = []
         with self.file.transaction("DEFERRED") as database:
             for row_id, receipt, attempted, held, since, content in database.execute(
@@ -124,6 +128,8 @@ class Spool:
                     break
                 batch = Batch.from_text(receipt, content)
                 found.append(Spooled(row_id, batch, bool(attempted), since))
+        if left and not found:
+            raise OSError(errno.ENOSPC, f"No room to take {len(left)} slips", str(self.folder))
         return found
 
     def remove(self, spooled: Sequence[Spooled]) -> None:
@@ -143,9 +149,12 @@ class Spool:
             _insert(database, first, False, first.as_text(), spooled.id)
             _insert(database, second, False, second.as_text(), (spooled.id + following) // 2)
 
-    def give_up(self, spooled: Spooled, reason: str) -> None:
-        """Set aside a batch that waited."""
+    def give_up(self, spooled: Spooled, reason: str, *, attempted: bool) -> None:
+        """Set aside a batch that waited; `attempted` when it may be in the table already."""
         with self.file.transaction() as database:
+            database.execute(
+                "UPDATE waiting SET attempted = ? WHERE id = ?", (attempted, spooled.id)
+            )
             _move_aside(database, spooled.id, reason)
 
     def take_back(self) -> None:
@@ -164,19 +173,23 @@ class Spool:
             return database.execute("SELECT 1 FROM waiting LIMIT 1").fetchone() is None
 
     def contents(self) -> Contents:
-        self._take_slips()
+        left = self._take_slips()
         with self.file.transaction("DEFERRED") as database:
             events, since = database.execute(
                 "SELECT coalesce(sum(events), 0), min(since) FROM waiting"
             ).fetchone()
             (aside,) = database.execute("SELECT coalesce(sum(events), 0) FROM set_aside").fetchone()
-            return Contents(events, since, used_bytes(database), aside)
+            used = used_bytes(database)
+        events += sum(len(batch.records) for batch in left)
+        times = [since] * (since is not None) + [min(batch.times) for batch in left]
+        return Contents(events, min(times, default=None), used, aside)
 
     def waiting(self) -> Iterator[Batch]:
         """Yield the batches that wait, the oldest first."""
-        self._take_slips()
+        left = self._take_slips()
         for receipt, content in self._all("SELECT receipt, content FROM waiting ORDER BY id"):
             yield Batch.from_text(receipt, content)
+        yield from left
 
     def refused(self) -> Iterator[SetAside]:
         """Yield what was set aside."""
@@ -189,11 +202,23 @@ class Spool:
             rows = database.execute(statement).fetchall()
         yield from rows
 
-    def _take_slips(self) -> None:
+    def _take_slips(self) -> list[Batch]:
+        """Take them into the file; return those that a full disk has no room for.
+
+        They wait where they are: what is stored meanwhile makes room.
+        """
+        left = []
         for path, batch, attempted in self.slips.read():
-            with self.file.transaction() as database:
-                _insert(database, batch, attempted, batch.as_text())
+            try:
+                with self.file.transaction() as database:
+                    _insert(database, batch, attempted, batch.as_text())
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+                    raise
+                left.append(batch)
+                continue
             path.unlink(missing_ok=True)
+        return left
 
 
 def _insert(

@@ -117,8 +117,6 @@ RETURNING CASE WHEN %s THEN pg_notify('system_events', '') END
 
 SELECT_RECEIPT = "SELECT event_ids::text FROM event_receipts WHERE id = %s"
 
-SELECT_RECEIVED = "SELECT id FROM event_receipts WHERE id = ANY(%s::uuid[])"
-
 SELECT_SUBJECTS = """
 SELECT 'device', id FROM devices WHERE id = ANY(%s::uuid[])
 UNION ALL

@@ -53,8 +53,8 @@ def store(
     `deadline` is in `time.monotonic`'s seconds; `notify` wakes those who follow the table;
     `stamped` stores when the events happened, else the table says when they were stored. Devices
     and accounts that are not in their tables are moved into the context. Raises `Unavailable`,
-    `Cut` and `Refused`: after the first two it may be stored or not. Events that are checked when
-    they are read may raise `InvalidEvent`; nothing is stored then.
+    `Cut` and `Refused`: after the first two it may be stored or not, after the last it is not.
+    Events that are checked when they are read may raise `InvalidEvent`; nothing is stored then.
     """
     connection.deadline = deadline
     try:
@@ -69,31 +69,26 @@ def store(
             except psycopg.errors.UniqueViolation as error:
                 if error.diag.table_name != "event_receipts":
                     raise
-                return _ids(connection, statements.SELECT_RECEIPT, (batch.receipt,))
+                return _received(connection, batch)
     except psycopg.Error as error:
-        raise _meaning(error, connection) from error
+        meaning = _meaning(error, connection)
+        # Refused now, it may have been stored before, and only the answer was lost.
+        if isinstance(meaning, Refused) and (ids := _received(connection, batch)):
+            return ids
+        raise meaning from error
     raise AssertionError("unreachable")
 
 
 def store_all(connection: BoundedConnection, batches: Sequence[Batch], *, deadline: float) -> None:
     """Store batches in one transaction, each with its receipt. Raises as `store` does.
 
-    `Refused` may also mean that one of them is there already: `received` tells which.
+    `Refused` may also mean that one of them is there already: `store` each by itself then.
     """
     connection.deadline = deadline
     try:
         whole = Batch.of(batches)
         receipts = [batch.receipt for batch in batches for _ in batch.records]
         connection.execute(*_many(whole.records, whole.times, receipts, notify=True)).fetchall()
-    except psycopg.Error as error:
-        raise _meaning(error, connection) from error
-
-
-def received(connection: BoundedConnection, receipts: Sequence[UUID]) -> set[UUID]:
-    """Return those of the receipts whose batches are stored. Raises `Unavailable`."""
-    try:
-        rows = connection.execute(statements.SELECT_RECEIVED, (list(receipts),))
-        return {receipt for (receipt,) in rows}
     except psycopg.Error as error:
         raise _meaning(error, connection) from error
 
@@ -129,6 +124,14 @@ def _stored(connection: BoundedConnection, batch: Batch, notify: bool, stamped: 
                 copy.write(_copy_text(ids[part], records[part], times and times[part]))
         connection.execute(statements.STORE_RECEIPT, (batch.receipt, drawn, notify))
     return ids
+
+
+def _received(connection: BoundedConnection, batch: Batch) -> list[int]:
+    """Return the ids that the batch got when it was stored, none if it was not."""
+    try:
+        return _ids(connection, statements.SELECT_RECEIPT, (batch.receipt,))
+    except psycopg.Error as error:
+        raise _meaning(error, connection) from error
 
 
 def _ids(connection: BoundedConnection, statement: str, params: Params) -> list[int]:

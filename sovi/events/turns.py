@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from enum import Enum, auto
 
 from .batch import Batch
+from .bell import Bell
 from .call import Call, LoopCall, batch_of
 from .record import MANY
 
@@ -40,7 +41,7 @@ class Turns:
         self.leader: Call | None = None
         self._crowd = 1  # how many were stored together the last time
         self._awaited = 0
-        self._complete = threading.Semaphore(0)
+        self._complete = Bell()
 
     def enter(self, call: Call) -> bool:
         """Let the call lead if nobody does, else queue it; return whether it leads."""
@@ -51,7 +52,7 @@ class Turns:
             call.queue()
             self._queue.append(call)
             if len(self._queue) == self._awaited:
-                self._complete.release()
+                self._complete.ring()
             return False
 
     def gather(self, calls: list[Call], parts: list[Batch]) -> None:
@@ -129,6 +130,6 @@ class Turns:
         queued = -1
         while queued < len(self._queue) < self._awaited:
             queued = len(self._queue)
-            if self._complete.acquire(timeout=CROWD_SECONDS):
+            if self._complete.wait(CROWD_SECONDS):
                 break
         self._awaited = 0

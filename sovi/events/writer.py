@@ -9,7 +9,7 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from .batch import Batch
@@ -49,14 +49,20 @@ class Writer:
         # A thread that was interrupted holds the very locks that this would wait for.
         if self._delivery is not None and not this_thread.is_storing:
             forking = self._forking[threading.get_ident()] = self._delivery
+            this_thread.is_storing = True  # a handler that emits until `_after_fork` takes no lock
             forking.before_fork()
 
     def _after_fork(self) -> None:
         forking = self._forking.pop(threading.get_ident(), None)
         if forking is not None:
-            forking.after_fork()
+            try:
+                forking.after_fork()
+            finally:
+                self._store_no_more()
 
     def _begin_in_child(self) -> None:
+        if threading.get_ident() in self._forking:
+            this_thread.is_storing = False
         if self._delivery is not None:
             self._delivery.abandon()
         self._left_alone += [self._delivery, self._threads]
@@ -87,7 +93,8 @@ class Writer:
                 raise
         finally:
             if call is not None:
-                call.left = True  # before anything that a signal handler could interrupt
+                call.left = True
+            this_thread.is_storing = False  # here: a signal handler may raise before the next line
             self._store_no_more()
         return call.result()
 
@@ -99,12 +106,13 @@ class Writer:
             if self._turns.enter(call):
                 self._start_leading(call)
         finally:
+            this_thread.is_storing = False
             self._store_no_more()
-        while not await call.arrived(call.patience(WATCH_SECONDS)):
-            if self._turns.is_abandoned(call) and await asyncio.to_thread(self._takes_over, call):
-                await asyncio.to_thread(self._lead_in_thread, call)
-            if call.is_overdue and await asyncio.to_thread(self._gives_up, call):
-                break
+        while call.ids is None and not await call.arrived(call.patience(WATCH_SECONDS)):
+            if self._turns.is_abandoned(call):
+                await asyncio.to_thread(self._in_thread, self._lead_if_lost, call)
+            elif call.is_overdue:
+                await asyncio.to_thread(self._in_thread, self._gives_up, call)
         return call.result()
 
     def flush(self, seconds: float) -> bool:
@@ -120,6 +128,7 @@ class Writer:
                     return False
                 time.sleep(min(left, FLUSH_SECONDS))
         finally:
+            this_thread.is_storing = False
             self._store_no_more()
 
     def close(self) -> None:
@@ -180,8 +189,12 @@ class Writer:
     def _deliver(self, calls: Sequence[Call], parts: list[Batch]) -> None:
         """Deliver the calls' events together; `parts` are what is not safe yet, all the while."""
         together = parts[0]
+        delivery = self._delivering()
+        if self._turns.leader is not calls[0]:  # given up for lost: another one delivers by now
+            self._rescue(calls, parts)
+            return
         try:
-            ids = self._delivering().deliver(
+            ids = delivery.deliver(
                 parts,
                 lambda: self._turns.part(calls, together),
                 min([call.deadline for call in calls]),
@@ -195,10 +208,10 @@ class Writer:
             call.ids = ids[at:end]
             at = end
 
-    def _rescue(self, calls: Sequence[Call], parts: Sequence[Batch]) -> None:
+    def _rescue(self, calls: Sequence[Call], parts: list[Batch]) -> None:
         """Keep the events of those who wait, though the leader is taken away by an exception."""
         if not parts and calls[0].together is None:  # it had not begun
-            parts = [call.batch() for call in calls]
+            parts[:] = [call.batch() for call in calls]  # whoever does this again keeps the same
         for batch in parts:
             self._delivering().keep_apart(batch, attempted=True)
         self._was_interrupted = True
@@ -226,14 +239,18 @@ class Writer:
         """Do what a lost leader left to the call; return whether it need not wait any more."""
         verdict = self._turns.take_over(call)
         if verdict is Verdict.LEAD_ANEW:
-            self._left_alone.append(self._delivery)
-            self._delivery = Delivery()
+            self._left_alone += [self._delivery, self._threads]
+            self._delivery, self._threads = Delivery(), None
         if verdict is Verdict.KEEP and call.together is not None:
             # Whatever became of it, what is sent again is stored once.
             self._delivering().keep_apart(call.together, attempted=True)
             call.ids = [None] * len(call.records)
             self._was_interrupted = True
         return verdict is not Verdict.WAIT
+
+    def _lead_if_lost(self, call: Call) -> None:
+        if self._takes_over(call):
+            self._lead(call)
 
     def _hand_over(self, leader: Call) -> None:
         """Let the next one lead, in a thread of its own if it has one."""
@@ -248,10 +265,13 @@ class Writer:
         """Lead in a thread: the loop may be blocked by one who waits for this very call."""
         try:
             self._threads = self._threads or ThreadPoolExecutor(1, "sovi.events")
-            self._threads.submit(self._lead_in_thread, call)
+            self._threads.submit(self._in_thread, self._lead, call)
         except RuntimeError:  # the interpreter is ending
             self._lead(call)
 
-    def _lead_in_thread(self, call: LoopCall) -> None:
+    def _in_thread(self, action: Callable[[Call], object], call: Call) -> None:
         this_thread.is_storing = True
-        self._lead(call)
+        try:
+            action(call)
+        finally:
+            self._store_no_more()

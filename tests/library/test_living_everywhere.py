@@ -4,11 +4,11 @@ import json
 import os
 import random
 import signal
-from pathlib import Path
 from typing import Any
 
 import pytest
 from killable import ROOT, Killable
+from ledger import EMIT, WITH_LEDGER, assert_stored, flushed, noted
 from machine import Machine
 from patience import eventually
 
@@ -16,42 +16,6 @@ SESSIONS = """
     SELECT count(*) FROM pg_stat_activity
     WHERE application_name = 'sovi.events emit' AND datname = current_database()
 """
-
-EMIT = """
-import asyncio, atexit, json, os, signal, sys, threading, time
-from sovi import events
-
-def emit(message):
-    return events.emit("scheduler", "info", "warming_complete", message)
-"""
-WITH_LEDGER = f"""{EMIT}
-ledger = os.open("ledger", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-
-def noted(message):
-    event_id = emit(message)
-    os.write(ledger, f"{{message}} {{event_id or '-'}} 0\\n".encode())
-"""
-
-
-def noted(path: Path) -> dict[str, int | None]:
-    """Read a ledger: message to id, None for what was spooled."""
-    lines = [line.rsplit(maxsplit=2) for line in path.read_text().splitlines()]
-    found = {message: None if event_id == "-" else int(event_id) for message, event_id, _ in lines}
-    assert len(found) == len(lines)
-    return found
-
-
-def assert_stored(machine: Machine, answered: dict[str, int | None]) -> None:
-    """Each event is in the table once, under the id that emit returned."""
-    machine.await_exactly(list(answered))
-    stored = dict(machine.rows("message, id"))
-    assert {message: stored[message] for message in answered} == {
-        message: event_id or stored[message] for message, event_id in answered.items()
-    }
-
-
-def flushed(machine: Machine) -> None:
-    machine.producer().flush()
 
 
 # -- Threads and loops ----------------------------------------------------------------------------
@@ -353,166 +317,6 @@ while os.fstat(ledger).st_size < 2000: time.sleep(0.01)
         for message, event_id in answered.items()
     )
     assert "Fatal Python error" not in machine.errors()
-
-
-@pytest.mark.parametrize("away", [False, True], ids=["", "in_an_outage"])
-def test_a_signal_handler_emits_while_emit_is_running(
-    machine: Machine, killable: Killable, away: bool
-) -> None:
-    if away:
-        killable.kill()
-    machine.run(f"""{WITH_LEDGER}
-handled = depth = 0
-def handle(number, frame):
-    global handled, depth
-    if depth < 2:
-        depth += 1
-        handled += 1
-        noted(f"handler/{{handled}}")
-        depth -= 1
-def work(thread):
-    for number in range(100): noted(f"{{thread}}/{{number}}")
-threads = [threading.Thread(target=work, args=[thread]) for thread in range(2)]
-signal.signal(signal.SIGALRM, handle)
-signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
-for thread in threads: thread.start()
-number = 0
-while number < 100 or handled < 50:
-    noted(f"main/{{number}}")
-    number += 1
-signal.setitimer(signal.ITIMER_REAL, 0)
-for thread in threads: thread.join()
-""")
-    if away:
-        killable.start()
-    flushed(machine)
-    answered = noted(machine.folder / "ledger")
-    assert sum(message.startswith("handler/") for message in answered) >= 50
-    assert_stored(machine, answered)
-
-
-@pytest.mark.parametrize("away", [False, True], ids=["", "in_an_outage"])
-def test_a_signal_handler_emits_while_flush_and_emit_many_are_running(
-    machine: Machine, killable: Killable, away: bool
-) -> None:
-    if away:
-        killable.kill()
-    machine.run(f"""{WITH_LEDGER}
-handled, handling = 0, False
-def handle(number, frame):
-    global handled, handling
-    if not handling:
-        handling = True
-        handled += 1
-        noted(f"handler/{{handled}}")
-        handling = False
-given = {{"category": "auth", "severity": "info", "event_type": "captcha_failed"}}
-signal.signal(signal.SIGALRM, handle)
-signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
-number = 0
-while handled < 500:
-    number += 1
-    messages = [f"many {{number}}/{{it}}" for it in range(2)]
-    ids = events.emit_many({{**given, "message": message}} for message in messages)
-    for message, event_id in zip(messages, ids):
-        os.write(ledger, f"{{message}} {{event_id or '-'}} 0\\n".encode())
-    for _ in range(50): events.flush(timeout=0.0005)
-signal.setitimer(signal.ITIMER_REAL, 0)
-""")
-    if away:
-        killable.start()
-    flushed(machine)
-    assert_stored(machine, noted(machine.folder / "ledger"))
-
-
-@pytest.mark.parametrize("away", [False, True], ids=["", "in_an_outage"])
-def test_a_handler_that_raises_amid_emit_leaves_others_and_the_next_emit_working(
-    machine: Machine, killable: Killable, away: bool
-) -> None:
-    machine.variables["SOVI_EMIT_TIMEOUT_SECONDS"] = "0.5"
-    if away:
-        killable.kill()
-    said = machine.run(
-        f"""{WITH_LEDGER}
-import random
-class Interrupt(Exception): pass
-def interrupt(number, frame):
-    raise Interrupt
-signal.signal(signal.SIGALRM, interrupt)
-longest = 0.0
-def work():
-    global longest
-    for number in range(300):
-        began = time.monotonic()
-        noted(f"thread/{{number}}")
-        longest = max(longest, time.monotonic() - began)
-thread = threading.Thread(target=work)
-thread.start()
-chosen = random.Random(3)
-tried = interrupted = 0
-while tried < 500:
-    tried += 1
-    began = time.monotonic()
-    try:
-        signal.setitimer(signal.ITIMER_REAL, chosen.uniform(0.0001, 0.002))
-        event_id = emit(f"interrupted/{{tried}}")
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        os.write(ledger, f"interrupted/{{tried}} {{event_id or '-'}} 0\\n".encode())
-    except Interrupt:
-        interrupted += 1
-    longest = max(longest, time.monotonic() - began)
-thread.join()
-began = time.monotonic()
-noted("last")
-print(interrupted, time.monotonic() - began, longest)
-""",
-        seconds=20,
-    )
-    interrupted, seconds, longest = map(float, said.split())
-    assert interrupted >= 20
-    assert seconds < 2
-    if away:
-        killable.start()
-    flushed(machine)
-    answered = noted(machine.folder / "ledger")
-    stored = dict(machine.rows("message, id"))
-    assert len(stored) == len(machine.rows()), "an event is stored twice"
-    lost = {message: it for message, it in answered.items() if message not in stored}
-    assert lost == {}
-    assert all(event_id in (None, stored[message]) for message, event_id in answered.items())
-    assert longest < 2, "one waited for another that was interrupted"
-
-
-def test_a_signal_handler_does_not_wait_for_a_database_known_to_hang(
-    machine: Machine, killable: Killable
-) -> None:
-    machine.variables["SOVI_EMIT_TIMEOUT_SECONDS"] = "0.5"
-    machine.run(f"{EMIT}\nemit('before')")
-    killable.suspend()
-    machine.run(
-        f"""{WITH_LEDGER}
-noted("first")
-handled, handling = 0, False
-def handle(number, frame):
-    global handled, handling
-    if not handling:
-        handling = True
-        handled += 1
-        noted(f"handler/{{handled}}")
-        handling = False
-signal.signal(signal.SIGALRM, handle)
-signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
-number = 0
-while handled < 30:
-    number += 1
-    noted(f"main/{{number}}")
-signal.setitimer(signal.ITIMER_REAL, 0)
-""",
-        seconds=10,
-    )
-    killable.resume()
-    flushed(machine)
-    assert_stored(machine, noted(machine.folder / "ledger") | {"before": None})
 
 
 @pytest.mark.parametrize("away", [False, True], ids=["", "in_an_outage"])

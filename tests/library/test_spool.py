@@ -237,6 +237,56 @@ def test_a_refused_event_leaves_its_neighbours_and_comes_back_when_asked(
     assert spool.contents().set_aside_events == 0
 
 
+def test_what_was_refused_long_ago_comes_back_when_asked(
+    spool: Spool, link: BoundedConnection
+) -> None:
+    old = time.time() - 31 * 24 * 3600
+    spool.set_aside(batch("refused at once", when=old), "why")
+    spool.put([batch("refused", when=old)], attempted=True)
+    (waiting,) = spool.oldest(1)
+    spool.give_up(waiting, "why", attempted=False)
+    spool.take_back()
+    list(drain.groups(spool, link))
+    stored = SystemEvent.objects.order_by("pk").values_list("message", flat=True)
+    assert list(stored) == ["refused at once", "refused"]
+    assert spool.contents().set_aside_events == 0
+
+
+def test_a_slip_that_a_full_disk_has_no_room_for_keeps_nothing_from_draining(
+    spool: Spool, link: BoundedConnection
+) -> None:
+    spool.put([batch("waits", "x" * 100_000)])
+    with spool.file.transaction() as database:
+        (pages,) = database.execute("PRAGMA page_count").fetchone()
+        database.execute(f"PRAGMA max_page_count = {pages}")  # as a disk that is full
+    assert spool.slips.put(batch("a slip", "y" * 50_000), attempted=False)
+    contents = spool.contents()
+    assert contents.events == 4
+    assert contents.since is not None
+    assert [len(one.records) for one in spool.waiting()] == [2, 2]
+    list(drain.groups(spool, link))
+    stored = SystemEvent.objects.order_by("pk").values_list("message", flat=True)
+    assert [message[:6] for message in stored] == ["waits", "xxxxxx", "a slip", "yyyyyy"]
+    assert spool.is_empty()
+
+
+def test_slips_alone_on_a_full_disk_wait_and_are_said(
+    spool: Spool, link: BoundedConnection
+) -> None:
+    assert spool.is_empty()
+    assert spool.contents().events == 0
+    with spool.file.transaction() as database:
+        (pages,) = database.execute("PRAGMA page_count").fetchone()
+        database.execute(f"PRAGMA max_page_count = {pages}")
+    assert spool.slips.put(batch("y" * 50_000), attempted=False)
+    with pytest.raises(OSError, match="No room to take 1 slips"):
+        list(drain.groups(spool, link))
+    with spool.file.transaction() as database:
+        database.execute("PRAGMA max_page_count = 1000")
+    list(drain.groups(spool, link))
+    assert SystemEvent.objects.count() == 1
+
+
 def test_asking_whether_a_spool_is_drained_makes_no_file(spool: Spool) -> None:
     assert not drain.is_drained_now(spool.folder)
     assert not spool.folder.exists()
