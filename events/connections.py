@@ -24,16 +24,34 @@ _OURS: dict[str, Any] = {"client_encoding": "utf8"}
 MAX_READERS = 4
 IDLE_SECONDS = 5.0
 
+_unwanted: set[asyncio.Future[psycopg.AsyncConnection[Any]]] = set()
+"""Being opened for nobody any more: asyncio itself holds tasks weakly."""
+
 
 async def connect(application_name: str) -> psycopg.AsyncConnection[Any]:
     """Open a connection in autocommit. Raises psycopg.OperationalError."""
     # In a thread: the embedded server may have to be started first.
     params = await asyncio.to_thread(database.parameters)
-    return await psycopg.AsyncConnection.connect(
-        **{**_DEFAULTS, **params, **_OURS, "application_name": application_name},
-        autocommit=True,
-        context=TOLERANT,
+    opening = asyncio.ensure_future(
+        psycopg.AsyncConnection.connect(
+            **{**_DEFAULTS, **params, **_OURS, "application_name": application_name},
+            autocommit=True,
+            context=TOLERANT,
+        )
     )
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        # Cancelled half-way, it would stay open until the garbage collector comes along.
+        _unwanted.add(opening)
+        opening.add_done_callback(_close_unwanted)
+        raise
+
+
+def _close_unwanted(opened: asyncio.Future[psycopg.AsyncConnection[Any]]) -> None:
+    _unwanted.discard(opened)
+    if not opened.cancelled() and opened.exception() is None:
+        opened.result().pgconn.finish()
 
 
 class Readers:
@@ -47,6 +65,7 @@ class Readers:
     ) -> None:
         self._free = asyncio.Semaphore(limit)
         self._name = application_name
+        self._is_closed = False
         self._idle: list[tuple[float, psycopg.AsyncConnection[Any]]] = []
 
     @asynccontextmanager
@@ -59,11 +78,19 @@ class Readers:
             except BaseException:
                 await connection.close()
                 raise
-            self._idle.append((time.monotonic(), connection))
+            if self._is_closed:
+                await connection.close()
+            else:
+                self._idle.append((time.monotonic(), connection))
 
-    async def close(self, *, idle_seconds: float = 0.0) -> None:
+    async def close(self) -> None:
+        """Close them all, those that are lent once they come back."""
+        self._is_closed = True
+        await self.close_idle(0.0)
+
+    async def close_idle(self, seconds: float = IDLE_SECONDS) -> None:
         """Close those that nobody used for so long."""
-        since = time.monotonic() - idle_seconds
+        since = time.monotonic() - seconds
         old = [connection for used, connection in self._idle if used <= since]
         self._idle = [(used, connection) for used, connection in self._idle if used > since]
         for connection in old:

@@ -67,7 +67,7 @@ async def read(
                 rows = max(1, min(MOST_ROWS, rows * 4, len(page) * PAGE_BYTES // len(chunk)))
                 yield chunk
     finally:
-        await readers.close()
+        await readers.close_idle(0.0)
 
 
 async def _read_page(

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import psycopg
 from django.conf import settings
 
-from events.connections import IDLE_SECONDS, Readers
+from events.connections import Readers
 
 from .follower import Follower
 from .permission import still_allowed
@@ -122,7 +122,7 @@ class Hub:
                     task.cancel()
                 elif client.is_due(now):
                     client.wake()
-            await readers.close(idle_seconds=IDLE_SECONDS)
+            await readers.close_idle()
 
     async def _recheck(self, readers: Readers) -> None:
         """End the streams of who may no longer read them; coming back they are told why."""
