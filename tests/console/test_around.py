@@ -5,9 +5,7 @@ from typing import Any
 
 import pytest
 from admin_rows import LIST, add, text_of
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from events.admin import around as around_module
@@ -49,23 +47,6 @@ def test_the_nearest_are_read_however_many_there_are(monkeypatch: pytest.MonkeyP
     device = Device.objects.create(name="iPhone-A")
     events = [add(timestamp=at(0), device=device) for _ in range(9)]
     assert around(events[4]) == events[2:7][::-1]
-
-
-def test_neighbours_are_read_by_their_own_index() -> None:
-    device = Device.objects.create(name="iPhone-A")
-    account = Account.objects.create(platform="tiktok", username="grind4829")
-    event = add(device=device, account=account)
-    with CaptureQueriesContext(connection) as captured:
-        around(event)
-    queries = [entry["sql"] for entry in captured if "system_events" in entry["sql"]]
-    assert len(queries) == 4  # before and after, of the device and of the account
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
-        for query, column in zip(queries, ["device"] * 2 + ["account"] * 2, strict=True):
-            cursor.execute(f"EXPLAIN {query}")
-            plan = "\n".join(line for (line,) in cursor.fetchall())
-            assert f"using sovi_events_{column}_kind" in plan
-            assert "Seq Scan" not in plan
 
 
 def test_the_page_marks_the_event_among_its_neighbours(admin_client: Client) -> None:

@@ -16,6 +16,7 @@ from django.test import Client
 from bench import mixture
 from bench.fill import account_id, device_id, fill
 from events.actor import Actor
+from events.admin.around import around
 from events.api.pagination import Cursor
 from events.bulk.chunk import run_chunk
 from events.bulk.confirmation import start
@@ -182,6 +183,20 @@ def test_every_other_page_reads_along_indexes(operator: Client, address: str) ->
     assert_bounded(partial(operator.get, address.format(event=event)))
 
 
+def test_what_happened_around_an_event_is_read_by_the_index_of_its_device_or_account(
+    db: None,
+) -> None:
+    for subject, value in (("device", SILENT), ("account", account_id(3))):
+        event = SystemEvent.objects.filter(**{subject: value}).latest("pk")
+        setattr(event, "account" if subject == "device" else "device", None)
+        with each_bounded() as explained:
+            around(event)
+        assert len(explained) == 2  # before and after it
+        for plan in explained:
+            indexes = {node.get("Index Name") for node in nodes(plan)}
+            assert f"sovi_events_{subject}_kind" in indexes
+
+
 def as_query(filters: Filters) -> QueryDict:
     query = QueryDict(mutable=True)
     query.update(filters)
@@ -197,30 +212,31 @@ def assert_bounded(request: Callable[[], Any]) -> None:
 
 
 @contextmanager
-def each_bounded() -> Iterator[list[str]]:
+def each_bounded() -> Iterator[list[dict[str, Any]]]:
     """Explain each statement about events in a block, within the settings it runs in."""
-    explained: list[str] = []
+    explained: list[dict[str, Any]] = []
 
     def explain(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         if "system_events" in sql:
-            explain_bounded(sql, params)
-            explained.append(sql)
+            explained.append(explain_bounded(sql, params))
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(explain):
         yield explained
 
 
-def explain_bounded(sql: str, params: Any) -> None:
+def explain_bounded(sql: str, params: Any) -> dict[str, Any]:
     # Past the wrapper, on a cursor of its own: the statement's is still to be used.
     with psycopg.ClientCursor(connection.connection) as cursor:
         cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}".encode(), params or None)
         [[[explained]]] = cursor.fetchall()
-    for node in nodes(explained["Plan"]):
+    plan: dict[str, Any] = explained["Plan"]
+    for node in nodes(plan):
         kind = node["Node Type"]
         assert not (kind == "Seq Scan" and node["Relation Name"] == "system_events"), sql
         if kind == "Sort":
             assert node["Plans"][0]["Plan Rows"] <= SORTED_ROWS, (node, sql)
+    return plan
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
