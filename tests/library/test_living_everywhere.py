@@ -4,8 +4,10 @@ import json
 import os
 import random
 import signal
+import socket
 from typing import Any
 
+import httpx
 import pytest
 from killable import ROOT, Killable
 from ledger import EMIT, WITH_LEDGER, assert_stored, flushed, noted
@@ -257,6 +259,35 @@ if __name__ == "__main__":
     assert len(answered) == 61
     assert all(answered.values())
     assert_stored(machine, answered)
+
+
+def test_the_workers_of_gunicorn_emit_after_it_has_and_as_they_come_and_go(
+    machine: Machine,
+) -> None:
+    (machine.folder / "served.py").write_text(f"""{EMIT}
+emit("while loading, before it forks")
+def application(environ, start_response):
+    answer = str(emit(environ["QUERY_STRING"])).encode()
+    start_response("200 OK", [("Content-Length", str(len(answer)))])
+    return [answer]
+""")
+    where = str(machine.folder / "gunicorn.sock")
+    options = ["--preload", "--workers=2", "--threads=2", "--max-requests=10"]
+    server = machine.start("-m", "gunicorn", *options, f"--bind=unix:{where}", "served")
+    answered = {}
+    eventually(lambda: listens(where), machine.errors)
+    with httpx.Client(transport=httpx.HTTPTransport(uds=where)) as client:
+        for number in range(60):
+            answered[f"{number}"] = int(client.get(f"http://gunicorn/?{number}").text)
+    server.terminate()
+    machine.finish(server)
+    assert len(set(answered.values())) == 60
+    assert_stored(machine, answered | {"while loading, before it forks": None})
+
+
+def listens(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(path) == 0
 
 
 # -- The end of a process -------------------------------------------------------------------------
