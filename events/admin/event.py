@@ -7,6 +7,7 @@ from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR
 from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
 from django.urls import reverse
+from django.utils.functional import cached_property
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -73,7 +74,7 @@ class EventChangeList(BoundedChangeList):
         """The address of the same list from its newest event on."""
         return self.link(**{PAGE_VAR: [], ORDER_VAR: []})
 
-    @property
+    @cached_property
     def stream_query(self) -> str | None:
         """Parameters of a stream of what would be listed; None where that can't be asked for.
 

@@ -16,6 +16,7 @@ class ApiToken(AbstractAuthToken):  # type: ignore[misc]  # knox has no types
 
     class Meta:
         db_table = "events_api_token"
+        verbose_name = "API token"
         default_permissions = ("view", "delete")
 
     def __str__(self) -> str:
