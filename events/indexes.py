@@ -11,6 +11,9 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
+BLOCK_BITS = 16
+"""Ids that are alike but for these lowest bits are a block."""
+
 # name -> what follows `ON system_events`. Ids, not times, order every list: they are unique. Which
 # query needs which, and what each costs: docs/decisions/0009-indexes.md.
 INDEXES = {
@@ -21,6 +24,7 @@ INDEXES = {
         "(account_id, resolved, event_type, severity, id) INCLUDE (device_id)"
     ),
     "sovi_events_time": "(timestamp, id)",
+    "sovi_events_block": f"((id >> {BLOCK_BITS}), timestamp, id)",
     "sovi_events_resolver": "(resolved_by, id) WHERE resolved_by IS NOT NULL",
     "sovi_events_unresolved_severity": (
         "(severity, id) INCLUDE (event_type, device_id, account_id, timestamp, category) "

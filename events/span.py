@@ -3,19 +3,46 @@
 Note: lists are in the order of ids, and ids nearly in that of time; few rows come late. So the rows
 of a span lie between two ids, but for a few outside. Which ids is told by the first and the last
 rows by time; between them pages are read as they are without a span. What lies outside is looked up
-by time in an index that holds the ids, or along the ids where they are fewer. However the rows
-came, both together are exact.
+by time in an index that has the rows of each block of ids together, for it has next to none in most
+of them. However the rows came, both together are exact.
 """
 
 from typing import Any, NamedTuple, Self
 
-from django.db.models import Count, Max, Min
+from django.db.models import Aggregate, BooleanField, Count
+from django.db.models.expressions import RawSQL
 
+from events.indexes import BLOCK_BITS
 from events.models.event import SystemEventQuerySet
 from sovi.events.merge import Statement
 
 FEW_ROWS = 2000
 """Rows of a span that are rather read one and all, by time."""
+STRAY = 0.03
+"""The part of as many rows, the first or the last, whose ids may lie far from the others'."""
+ANY_ID = (-(1 << 63), (1 << 63) - 1)
+
+_IN_BLOCKS = f"""
+(system_events.id >> {BLOCK_BITS}) = ANY(ARRAY(
+    WITH RECURSIVE blocks (number) AS (
+        (SELECT id >> {BLOCK_BITS} FROM system_events WHERE id >= %s ORDER BY id LIMIT 1)
+        UNION ALL
+        SELECT (
+            SELECT id >> {BLOCK_BITS} FROM system_events
+            WHERE id > (number << {BLOCK_BITS} | {(1 << BLOCK_BITS) - 1}) AND id <= %s
+            ORDER BY id LIMIT 1
+        ) FROM blocks WHERE number IS NOT NULL
+    )
+    SELECT number FROM blocks WHERE number IS NOT NULL
+))
+"""  # noqa: S608
+
+
+class Percentile(Aggregate):
+    """The value below which a part of the rows' values lie."""
+
+    function = "percentile_disc"
+    template = "%(function)s(%(part)s) WITHIN GROUP (ORDER BY %(expressions)s)"
 
 
 class Span(NamedTuple):
@@ -31,11 +58,13 @@ class Span(NamedTuple):
         rows = events.model._default_manager.using(events.db).order_by()
         rows.query.where.children += lookups
         names = {lookup.lookup_name for lookup in lookups}
-        rows_ahead: Any = {"rows": Count("pk"), "low": Min("pk")}
+        rows_ahead: Any = {"rows": Count("pk"), "low": Percentile("pk", part=STRAY)}
         first = rows.order_by("timestamp")[: FEW_ROWS + 1].aggregate(**rows_ahead)
         last = {"high": None}
         if names & {"lt", "lte"} and first["rows"] > FEW_ROWS:
-            last = rows.order_by("-timestamp")[: FEW_ROWS + 1].aggregate(high=Max("pk"))
+            last = rows.order_by("-timestamp")[: FEW_ROWS + 1].aggregate(
+                high=Percentile("pk", part=1 - STRAY)
+            )
         low = first["low"] if names & {"gt", "gte"} else None
         return cls(first["rows"] <= FEW_ROWS, low, last["high"])
 
@@ -47,10 +76,19 @@ class Span(NamedTuple):
         return events
 
     def below(self, events: SystemEventQuerySet) -> SystemEventQuerySet:
-        return events.none() if self.low is None else events.filter(pk__lt=self.low)
+        if self.low is None:
+            return events.none()
+        return _in_blocks(events, ANY_ID[0], self.low).filter(pk__lt=self.low)
 
     def above(self, events: SystemEventQuerySet) -> SystemEventQuerySet:
-        return events.none() if self.high is None else events.filter(pk__gt=self.high)
+        if self.high is None:
+            return events.none()
+        return _in_blocks(events, self.high, ANY_ID[1]).filter(pk__gt=self.high)
+
+
+def _in_blocks(events: SystemEventQuerySet, first: int, last: int) -> SystemEventQuerySet:
+    """Tell PostgreSQL the blocks that hold ids between the two, so that it looks into each."""
+    return events.filter(RawSQL(_IN_BLOCKS, [first, last], BooleanField()))  # noqa: S611
 
 
 def ids_of_few(events: SystemEventQuerySet, limit: int, *, ascending: bool = False) -> Statement:

@@ -7,6 +7,7 @@ from itertools import product
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from events import page, span
 from events.models import Account, Device, SystemEvent
@@ -161,6 +162,13 @@ def spread(many: dict[str, list[uuid.UUID]], monkeypatch: pytest.MonkeyPatch) ->
         event.save(update_fields=["timestamp"])
     # Spans of a test are small; what matters are those that are not.
     monkeypatch.setattr(span, "FEW_ROWS", 5)
+    monkeypatch.setattr(span, "STRAY", random.choice([0.03, 0.4]))
+    with connection.cursor() as cursor:  # over many blocks, up to the last id there is
+        cursor.execute("UPDATE system_events SET id = (id << 14) - (1::bigint << 62)")
+        cursor.execute(
+            "UPDATE system_events SET id = 9223372036854775807"
+            " WHERE id = (SELECT max(id) FROM system_events)"
+        )
     return start
 
 
