@@ -105,12 +105,9 @@ class Delivery:
         self._losses.leave(lambda batch: not self.spool.put([batch], beyond_bound=True))
         self._keeper.close()
 
-    def before_fork(self) -> None:
-        """Leave nothing open in the child that it must not even close."""
-        self.spool.file.before_fork()
-
-    def after_fork(self) -> None:
-        self.spool.file.after_fork()
+    def close_file(self) -> None:
+        """Leave nothing open in a child that it must not even close."""
+        self.spool.file.close()
 
     def abandon(self) -> None:
         """Let go, in a child, of what its parent holds open."""

@@ -13,9 +13,15 @@ ATTEMPTS = 100
 
 class _Thread(threading.local):
     is_storing = False
+    is_forking = False
 
 
 this_thread = _Thread()
+
+
+def is_interrupted() -> bool:
+    """Whether this thread may hold locks already, that whoever interrupted it must not wait for."""
+    return this_thread.is_storing or this_thread.is_forking
 
 
 Arguments = ParamSpec("Arguments")

@@ -3,6 +3,7 @@
 import errno
 import sqlite3
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -79,20 +80,23 @@ class Spool:
         Where the file can't be written at once, though the disk has room, slips are. A batch that
         is there twice is stored once: both have its receipt.
         """
-        try:
-            with self.file.transaction() as database:
-                room = self.limit_bytes - used_bytes(database)
-                refused: list[tuple[Batch, str]] = []
-                for batch in batches:
-                    content = batch.as_text()
-                    size = len(content.encode()) + ROW_BYTES
-                    reserve = 0 if batch.is_grave else RESERVE * self.limit_bytes
-                    if size > room - reserve and not beyond_bound:
-                        refused.append((batch, "the spool is full"))
-                        continue
-                    room -= size
-                    _insert(database, batch, attempted, content)
+
+        def insert(database: sqlite3.Connection) -> list[tuple[Batch, str]]:
+            room = self.limit_bytes - used_bytes(database)
+            refused: list[tuple[Batch, str]] = []
+            for batch in batches:
+                content = batch.as_text()
+                size = len(content.encode()) + ROW_BYTES
+                reserve = 0 if batch.is_grave else RESERVE * self.limit_bytes
+                if size > room - reserve and not beyond_bound:
+                    refused.append((batch, "the spool is full"))
+                    continue
+                room -= size
+                _insert(database, batch, attempted, content)
             return refused
+
+        try:
+            return self.file.transact(insert)
         except sqlite3.Error as error:
             reason = str(error)
             if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
@@ -104,10 +108,13 @@ class Spool:
 
     def set_aside(self, batch: Batch, reason: str) -> bool:
         """Keep a batch that PostgreSQL refused out of the way; return whether there was room."""
+
+        def insert(database: sqlite3.Connection) -> None:
+            row_id = _insert(database, batch, False, batch.as_text())
+            _move_aside(database, row_id, reason)
+
         try:
-            with self.file.transaction() as database:
-                row_id = _insert(database, batch, False, batch.as_text())
-                _move_aside(database, row_id, reason)
+            self.file.transact(insert)
         except (sqlite3.Error, OSError):
             return False
         return True
@@ -118,29 +125,34 @@ class Spool:
         Where slips alone wait, and a full disk has no room to take them, it raises OSError.
         """
         left = self._take_slips()
-        found: list[Spooled] = []
-        with self.file.transaction("DEFERRED") as database:
+
+        def read(database: sqlite3.Connection) -> list[Spooled]:
+            found: list[Spooled] = []
+            room = events
             for row_id, receipt, attempted, held, since, content in database.execute(
                 f"SELECT id, {_NAMES} FROM waiting ORDER BY id LIMIT ?", (events,)
             ):
-                events -= held
-                if found and events < 0:
+                room -= held
+                if found and room < 0:
                     break
                 batch = Batch.from_text(receipt, content)
                 found.append(Spooled(row_id, batch, bool(attempted), since))
+            return found
+
+        found = self.file.transact(read, "DEFERRED")
         if left and not found:
             raise OSError(errno.ENOSPC, f"No room to take {len(left)} slips", str(self.folder))
         return found
 
     def remove(self, spooled: Sequence[Spooled]) -> None:
         """Forget batches that are in the table."""
-        with self.file.transaction() as database:
-            _delete(database, spooled)
+        self.file.transact(lambda database: _delete(database, spooled))
 
     def split(self, spooled: Spooled) -> None:
         """Put the halves of a refused batch in its place, each with a receipt of its own."""
         first, second = spooled.batch.halves()
-        with self.file.transaction() as database:
+
+        def split(database: sqlite3.Connection) -> None:
             (following,) = database.execute(
                 "SELECT coalesce(min(id), ?) FROM waiting WHERE id > ?",
                 (spooled.id + ROOM_FOR_HALVES, spooled.id),
@@ -149,19 +161,27 @@ class Spool:
             _insert(database, first, False, first.as_text(), spooled.id)
             _insert(database, second, False, second.as_text(), (spooled.id + following) // 2)
 
+        self.file.transact(split)
+
     def give_up(self, spooled: Spooled, reason: str, *, attempted: bool) -> None:
         """Set aside a batch that waited; `attempted` when it may be in the table already."""
-        with self.file.transaction() as database:
+
+        def move(database: sqlite3.Connection) -> None:
             database.execute(
                 "UPDATE waiting SET attempted = ? WHERE id = ?", (attempted, spooled.id)
             )
             _move_aside(database, spooled.id, reason)
 
+        self.file.transact(move)
+
     def take_back(self) -> None:
         """Let all that was set aside be tried again."""
-        with self.file.transaction() as database:
+
+        def move(database: sqlite3.Connection) -> None:
             database.execute(f"INSERT INTO waiting ({_NAMES}) SELECT {_NAMES} FROM set_aside")
             database.execute("DELETE FROM set_aside")
+
+        self.file.transact(move)
 
     def is_empty(self) -> bool:
         """Whether nothing waits; what was set aside doesn't."""
@@ -169,19 +189,22 @@ class Spool:
             return False
         if not self.path.exists():
             return True
-        with self.file.transaction("DEFERRED") as database:
-            return database.execute("SELECT 1 FROM waiting LIMIT 1").fetchone() is None
+        return not self._all("SELECT 1 FROM waiting LIMIT 1")
 
     def contents(self) -> Contents:
         left = self._take_slips()
-        with self.file.transaction("DEFERRED") as database:
+
+        def read(database: sqlite3.Connection) -> tuple[int, float | None, int, int]:
             events, since = database.execute(
                 "SELECT coalesce(sum(events), 0), min(since) FROM waiting"
             ).fetchone()
             (aside,) = database.execute("SELECT coalesce(sum(events), 0) FROM set_aside").fetchone()
-            used = used_bytes(database)
+            return events, since, used_bytes(database), aside
+
+        events, since, used, aside = self.file.transact(read, "DEFERRED")
         events += sum(len(batch.records) for batch in left)
-        times = [since] * (since is not None) + [min(batch.times) for batch in left]
+        times = [min(batch.times) for batch in left]
+        times += [] if since is None else [since]
         return Contents(events, min(times, default=None), used, aside)
 
     def waiting(self) -> Iterator[Batch]:
@@ -197,10 +220,8 @@ class Spool:
         for receipt, content, reason in self._all(statement):
             yield SetAside(Batch.from_text(receipt, content), reason)
 
-    def _all(self, statement: str) -> Iterator[tuple[str, ...]]:
-        with self.file.transaction("DEFERRED") as database:
-            rows = database.execute(statement).fetchall()
-        yield from rows
+    def _all(self, statement: str) -> list[tuple[str, ...]]:
+        return self.file.transact(lambda file: file.execute(statement).fetchall(), "DEFERRED")
 
     def _take_slips(self) -> list[Batch]:
         """Take them into the file; return those that a full disk has no room for.
@@ -210,8 +231,7 @@ class Spool:
         left = []
         for path, batch, attempted in self.slips.read():
             try:
-                with self.file.transaction() as database:
-                    _insert(database, batch, attempted, batch.as_text())
+                self.file.transact(partial(_take, batch=batch, attempted=attempted))
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
                     raise
@@ -219,6 +239,10 @@ class Spool:
                 continue
             path.unlink(missing_ok=True)
         return left
+
+
+def _take(database: sqlite3.Connection, *, batch: Batch, attempted: bool) -> None:
+    _insert(database, batch, attempted, batch.as_text())
 
 
 def _insert(

@@ -5,9 +5,9 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from .slips import sync_folder
 
@@ -16,6 +16,14 @@ logger = logging.getLogger(__name__)
 BUSY_SECONDS = 0.5
 """How long another process may hold the file before a batch goes to a slip beside it."""
 
+T = TypeVar("T")
+
+lock = threading.RLock()
+"""Held while one of this process's files is in use, and over a fork; by one thread at a time.
+
+Held over a fork twice by a thread whose signal handler forks.
+"""
+
 
 class SpoolFile:
     """An SQLite database in which what was committed survives a crash of the machine."""
@@ -23,23 +31,25 @@ class SpoolFile:
     def __init__(self, path: Path, schema: Sequence[str]) -> None:
         self._path = path
         self._schema = schema
-        self._lock = threading.Lock()
         self._opened: sqlite3.Connection | None = None
         self._inode = 0
         self._damaged: list[Path] = []
 
-    @contextmanager
-    def transaction(self, kind: str = "IMMEDIATE") -> Iterator[sqlite3.Connection]:
-        """Run a block as one transaction; makes the file where there is none.
+    def transact(self, action: Callable[[sqlite3.Connection], T], kind: str = "IMMEDIATE") -> T:
+        """Do the action in one transaction; makes the file where there is none.
 
         Raises sqlite3.Error and OSError.
         """
+        # No context manager of ours: a signal handler that raises as it begins or ends would leave
+        # the lock taken for as long as somebody holds the exception.
         try:
-            with self._lock:
+            with lock:
                 database = self._database()
                 try:
+                    if database.in_transaction:  # an exception came before the rollback below
+                        database.execute("ROLLBACK")
                     database.execute(f"BEGIN {kind}")
-                    yield database
+                    done = action(database)
                     database.execute("COMMIT")
                 except BaseException as error:
                     if database.in_transaction:
@@ -47,23 +57,21 @@ class SpoolFile:
                     if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CORRUPT:
                         self._set_aside()
                     raise
+            return done
         finally:
             while self._damaged:  # logged without the lock: a program's handler may emit
                 kept = self._damaged.pop().name
                 logger.error("The spool %s is damaged; it is kept as %s", self._path, kept)
 
-    def before_fork(self) -> None:
-        """Close the file, and keep it closed until `after_fork`.
+    def close(self) -> None:
+        """Close the file until it is needed again.
 
-        SQLite in the child would take the parent's locks for its own, and write without any.
+        In a child, SQLite would take the parent's locks for its own, and write without any.
         """
-        self._lock.acquire()
-        if self._opened is not None:
-            self._opened.close()
-            self._opened = None
-
-    def after_fork(self) -> None:
-        self._lock.release()
+        with lock:
+            opened, self._opened = self._opened, None
+            if opened is not None:
+                opened.close()
 
     def _database(self) -> sqlite3.Connection:
         """Return the open file, another one if it was removed or replaced."""

@@ -55,13 +55,19 @@ class Turns:
                 self._complete.ring()
             return False
 
-    def gather(self, calls: list[Call], parts: list[Batch]) -> None:
-        """Add calls that wait to the leader's, and what they are stored as to the `parts`."""
+    def gather(self, calls: list[Call], parts: list[Batch]) -> bool:
+        """Add calls that wait to the leader's, and what they are stored as to the `parts`.
+
+        Return False where another thread has done so for this leader, or it needs none any more.
+        """
         self._await_crowd()
         room = BATCH_EVENTS - len(calls[0].records)
         with self._mutex:
+            if calls[0].together is not None or calls[0].ids is not None:
+                return False
             while self._queue and len(self._queue[0].records) <= room:
-                calls.append(self._queue.popleft())
+                calls.append(self._queue[0])  # first: an exception in between must lose none
+                self._queue.popleft()
                 room -= len(calls[-1].records)
             # Whoever gives its leader up from now on must find what holds its events.
             together = batch_of(calls)
@@ -69,18 +75,22 @@ class Turns:
             for call in calls:
                 call.together = together
         self._crowd = len(calls)
+        return True
 
     def hand_over(self, leader: Call) -> Call | None:
         """Let the next one lead, and return it; again, if need be."""
         with self._mutex:
-            if self.leader is leader:
-                threads = (call for call in self._queue if not isinstance(call, LoopCall))
-                leader.following = next(threads, self._queue[0] if self._queue else None)
-                self.leader = leader.following
-            following = leader.following
-            if following is not None and following in self._queue:
-                self._queue.remove(following)
-            return following
+            return self._next(leader)
+
+    def leave(self, call: Call) -> Call | None:
+        """Go on without a call whose caller an exception took away; return who leads now."""
+        with self._mutex:
+            if call in self._queue:
+                self._queue.remove(call)
+            if call.together is not None:
+                return None  # who stores it hands the lead over
+            call.ids = call.ids or []  # nobody needs to begin with it any more
+            return self._next(call)
 
     def withdraw(self, call: Call) -> bool:
         """Take a call out of the queue; return False if it isn't there."""
@@ -120,6 +130,16 @@ class Turns:
             for call, batch in zip(calls, own, strict=True):
                 call.together = batch
             return own
+
+    def _next(self, leader: Call) -> Call | None:
+        if self.leader is leader:
+            threads = (call for call in self._queue if not isinstance(call, LoopCall))
+            leader.following = next(threads, self._queue[0] if self._queue else None)
+            self.leader = leader.following
+        following = leader.following
+        if following is not None and following in self._queue:
+            self._queue.remove(following)
+        return following
 
     def _await_crowd(self) -> None:
         """Where several were stored together just now, let them come again.

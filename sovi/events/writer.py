@@ -5,20 +5,26 @@ queued meanwhile, who stores for all of them. One who emits alone waits for nobo
 thread.
 """
 
+import _thread
 import asyncio
+import logging
 import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from queue import SimpleQueue
 
+from . import spool_file
 from .batch import Batch
 from .call import Call, Ids, LoopCall
 from .delivery import Delivery
 from .errors import InvalidEvent
-from .interruption import surely, this_thread
+from .interruption import is_interrupted, surely, this_thread
 from .record import Record
 from .turns import Turns, Verdict
+
+logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 0.01
 WATCH_SECONDS = 0.05
@@ -31,42 +37,42 @@ class Writer:
     def __init__(self) -> None:
         self._left_alone: list[object] = []
         self._begin()
+        # What is registered last comes first before a fork, and last after it. Python code may be
+        # skipped there, where a signal handler raises: what must not be is none.
+        os.register_at_fork(before=self._before_fork, after_in_child=self._begin_in_child)
+        not_forking = partial(setattr, this_thread, "is_forking", False)
         os.register_at_fork(
-            before=self._before_fork,
-            after_in_parent=self._after_fork,
-            after_in_child=self._begin_in_child,
+            before=partial(setattr, this_thread, "is_forking", True),
+            after_in_parent=not_forking,
+            after_in_child=not_forking,
         )
+        os.register_at_fork(
+            before=spool_file.lock.acquire,
+            after_in_parent=spool_file.lock.release,
+            after_in_child=spool_file.lock.release,
+        )
+        os.register_at_fork(after_in_parent=self._drain_if_interrupted)
 
     def _begin(self) -> None:
         self._turns = Turns()
         self._mutex = threading.Lock()
         self._delivery: Delivery | None = None
-        self._threads: ThreadPoolExecutor | None = None
-        self._forking: dict[int, Delivery] = {}
+        self._loops_leaders: SimpleQueue[LoopCall] | None = None
         self._was_interrupted = False
 
     def _before_fork(self) -> None:
-        # A thread that was interrupted holds the very locks that this would wait for.
-        if self._delivery is not None and not this_thread.is_storing:
-            forking = self._forking[threading.get_ident()] = self._delivery
-            this_thread.is_storing = True  # a handler that emits until `_after_fork` takes no lock
-            forking.before_fork()
-
-    def _after_fork(self) -> None:
-        forking = self._forking.pop(threading.get_ident(), None)
-        if forking is not None:
-            try:
-                forking.after_fork()
-            finally:
-                self._store_no_more()
+        if self._delivery is not None and not this_thread.is_storing:  # else it may be in use
+            self._delivery.close_file()
 
     def _begin_in_child(self) -> None:
-        if threading.get_ident() in self._forking:
-            this_thread.is_storing = False
         if self._delivery is not None:
             self._delivery.abandon()
-        self._left_alone += [self._delivery, self._threads]
+        self._left_alone += [self._delivery, self._loops_leaders]
         self._begin()
+
+    def _drain_if_interrupted(self) -> None:
+        if self._was_interrupted and not this_thread.is_storing:
+            self._store_no_more()
 
     def store(self, records: Sequence[Record]) -> Ids:
         """Store events; return their ids once they are durable, None for those in the spool.
@@ -74,10 +80,13 @@ class Writer:
         Raises `ConfigurationError`, DatabaseConfigurationError, and `InvalidEvent` of events that
         are checked when they are read.
         """
-        if this_thread.is_storing:
-            self._was_interrupted = True
+        if is_interrupted():
             delivery = self._delivery or Delivery()
-            delivery.keep_apart(Call(records, delivery.timeout_seconds).batch(), attempted=False)
+            try:
+                batch = Call(records, delivery.timeout_seconds).batch()
+                delivery.keep_apart(batch, attempted=False)
+            finally:
+                self._was_interrupted = True
             return [None] * len(records)
         this_thread.is_storing = True
         call = None
@@ -101,10 +110,15 @@ class Writer:
     async def store_from_loop(self, records: Sequence[Record]) -> Ids:
         """`store`, without blocking the running loop."""
         this_thread.is_storing = True
+        call: LoopCall | None = None
         try:
             call = LoopCall(records, self._delivering().timeout_seconds)
             if self._turns.enter(call):
                 self._start_leading(call)
+        except BaseException:  # a signal handler raised
+            if call is not None:
+                surely(self._leave, call)
+            raise
         finally:
             this_thread.is_storing = False
             self._store_no_more()
@@ -116,7 +130,12 @@ class Writer:
         return call.result()
 
     def flush(self, seconds: float) -> bool:
-        """Wait at most so long until nothing is on its way; return whether nothing is."""
+        """Wait at most so long until nothing is on its way; return whether nothing is.
+
+        A signal handler that interrupted an emit can't wait for it, and gets False.
+        """
+        if is_interrupted():
+            return False
         deadline = time.monotonic() + seconds
         this_thread.is_storing = True
         try:
@@ -156,12 +175,18 @@ class Writer:
                 return
             this_thread.is_storing = True
             self._was_interrupted = False
-            self._delivering().drain()
+            try:
+                self._delivering().drain()
+            except BaseException:  # a signal handler raised
+                self._was_interrupted = True
+                raise
+            finally:
+                this_thread.is_storing = False
 
     def _leave(self, call: Call) -> None:
-        """Let others go on without a caller that an exception took away."""
-        self._turns.withdraw(call)
-        self._hand_over(call)
+        """Let others go on without a caller that an exception took away. Can be done again."""
+        call.left = True
+        self._have_lead(self._turns.leave(call))
 
     def _lead(self, call: Call | None) -> None:
         """Store for the call and those who wait with it; go on while only event loops wait."""
@@ -169,13 +194,16 @@ class Writer:
             calls = [call]
             parts: list[Batch] = []
             try:
-                self._turns.gather(calls, parts)
+                if not self._turns.gather(calls, parts):
+                    calls.clear()
+                    return
                 self._deliver(calls, parts)
             except BaseException:
                 surely(self._rescue, calls, parts)
                 raise
             finally:
-                surely(self._finish, call, calls)
+                if calls:
+                    surely(self._finish, call, calls)
             is_of_loops = isinstance(call, LoopCall) and isinstance(call.following, LoopCall)
             call = call.following if is_of_loops else None
 
@@ -210,6 +238,8 @@ class Writer:
 
     def _rescue(self, calls: Sequence[Call], parts: list[Batch]) -> None:
         """Keep the events of those who wait, though the leader is taken away by an exception."""
+        for call in calls:
+            self._turns.withdraw(call)  # where it was interrupted while it gathered them
         if not parts and calls[0].together is None:  # it had not begun
             parts[:] = [call.batch() for call in calls]  # whoever does this again keeps the same
         for batch in parts:
@@ -239,8 +269,8 @@ class Writer:
         """Do what a lost leader left to the call; return whether it need not wait any more."""
         verdict = self._turns.take_over(call)
         if verdict is Verdict.LEAD_ANEW:
-            self._left_alone += [self._delivery, self._threads]
-            self._delivery, self._threads = Delivery(), None
+            self._left_alone += [self._delivery, self._loops_leaders]
+            self._delivery, self._loops_leaders = Delivery(), None
         if verdict is Verdict.KEEP and call.together is not None:
             # Whatever became of it, what is sent again is stored once.
             self._delivering().keep_apart(call.together, attempted=True)
@@ -255,19 +285,34 @@ class Writer:
     def _hand_over(self, leader: Call) -> None:
         """Let the next one lead, in a thread of its own if it has one."""
         following = self._turns.hand_over(leader)
-        if isinstance(following, LoopCall):
-            if not isinstance(leader, LoopCall):  # else the thread that leads goes on
-                self._start_leading(following)
-        elif following is not None:
-            following.wake()
+        if not (isinstance(leader, LoopCall) and isinstance(following, LoopCall)):
+            self._have_lead(following)  # else the thread that leads goes on
+
+    def _have_lead(self, call: Call | None) -> None:
+        if isinstance(call, LoopCall):
+            self._start_leading(call)
+        elif call is not None:
+            call.wake()
 
     def _start_leading(self, call: LoopCall) -> None:
         """Lead in a thread: the loop may be blocked by one who waits for this very call."""
-        try:
-            self._threads = self._threads or ThreadPoolExecutor(1, "sovi.events")
-            self._threads.submit(self._in_thread, self._lead, call)
-        except RuntimeError:  # the interpreter is ending
-            self._lead(call)
+        if self._loops_leaders is None:
+            leaders = SimpleQueue[LoopCall]()
+            try:  # neither takes a lock in Python code: a signal handler may raise amid that
+                _thread.start_new_thread(self._lead_for_loops, (leaders,))
+            except RuntimeError:  # the interpreter is ending
+                self._lead(call)
+                return
+            self._loops_leaders = leaders
+        self._loops_leaders.put(call)
+
+    def _lead_for_loops(self, leaders: SimpleQueue[LoopCall]) -> None:
+        while True:
+            call = leaders.get()
+            try:
+                self._in_thread(self._lead, call)
+            except Exception:  # whatever it was, others are waiting
+                logger.exception("Storing events of an event loop failed")
 
     def _in_thread(self, action: Callable[[Call], object], call: Call) -> None:
         this_thread.is_storing = True

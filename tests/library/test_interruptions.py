@@ -170,24 +170,17 @@ def test_a_signal_handler_emits_while_its_thread_forks_in_an_outage(
     machine: Machine, killable: Killable
 ) -> None:
     killable.kill()
-    machine.run(f"""{WITH_LEDGER}
-noted("first")
-handled, handling = 0, False
+    machine.run(f"""
+import os, signal
+def interrupt():
+    signal.raise_signal(signal.SIGUSR1)
+# Before the library's: so they run last before a fork, and first after it.
+os.register_at_fork(before=interrupt, after_in_parent=interrupt, after_in_child=interrupt)
 def handle(number, frame):
-    global handled, handling
-    if not handling:
-        handling = True
-        handled += 1
-        noted(f"handler/{{handled}}")
-        handling = False
-signal.signal(signal.SIGALRM, handle)
-# The handler runs once each of these is left, among the hooks of the fork.
-from sovi.events.spool_file import SpoolFile
-for name in ("before_fork", "after_fork"):
-    def interrupted(self, really=getattr(SpoolFile, name)):
-        really(self)
-        signal.raise_signal(signal.SIGALRM)
-    setattr(SpoolFile, name, interrupted)
+    noted(f"handler/{{os.getpid()}}/{{time.time_ns()}}")
+signal.signal(signal.SIGUSR1, handle)
+{WITH_LEDGER}
+noted("first")
 for number in range(3):
     pid = os.fork()
     if not pid:
@@ -195,13 +188,108 @@ for number in range(3):
         os._exit(0)
     assert os.waitpid(pid, 0)[1] == 0
     noted(f"parent/{{number}}")
-assert handled == 6
 """)
     killable.start()
     flushed(machine)
     answered = noted(machine.folder / "ledger")
-    assert len(answered) == 13
+    assert len(answered) == 1 + 3 * (3 + 2)
     assert_stored(machine, answered)
+
+
+def test_a_handler_that_raises_amid_a_fork_stops_nobody_from_emitting(
+    machine: Machine, killable: Killable
+) -> None:
+    machine.variables["SOVI_EMIT_TIMEOUT_SECONDS"] = "0.5"
+    killable.kill()
+    machine.run(f"""{WITH_LEDGER}
+noted("first")
+def interrupt(frame, what, argument):
+    if frame.f_code.co_name == amid:
+        sys.settrace(None)
+        raise KeyboardInterrupt
+for amid in ("_before_fork", "close_file", "_drain_if_interrupted"):
+    sys.settrace(interrupt)
+    pid = os.fork()
+    sys.settrace(None)
+    if not pid:
+        noted(f"child/{{amid}}")
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    thread = threading.Thread(target=noted, args=[f"thread/{{amid}}"])
+    thread.start()
+    thread.join()
+    noted(f"parent/{{amid}}")
+""")
+    killable.start()
+    flushed(machine)
+    answered = noted(machine.folder / "ledger")
+    assert len(answered) == 10
+    assert_stored(machine, answered)
+
+
+def test_an_exception_that_is_held_keeps_no_lock_in_an_outage(
+    machine: Machine, killable: Killable
+) -> None:
+    machine.variables["SOVI_EMIT_TIMEOUT_SECONDS"] = "0.5"
+    killable.kill()
+    said = machine.run(f"""{WITH_LEDGER}
+noted("first")
+held = []
+for point in range(200):
+    left = point
+    def interrupt(frame, what, argument):
+        global left
+        if not left:
+            sys.settrace(None)
+            raise KeyboardInterrupt
+        left -= frame.f_code.co_filename.endswith("spool_file.py")
+        return interrupt
+    sys.settrace(interrupt)
+    try:
+        emit(f"interrupted/{{point}}")
+    except KeyboardInterrupt as error:
+        held.append(error)
+    sys.settrace(None)
+    noted(f"after/{{point}}")
+    if left: break
+print(len(held))
+""")
+    assert int(said) > 10
+    killable.start()
+    flushed(machine)
+    answered = noted(machine.folder / "ledger")
+    rows = machine.rows()
+    assert len(set(rows)) == len(rows), "an event is stored twice"
+    assert answered.keys() <= set(rows)
+
+
+def test_a_handler_that_flushes_does_not_wait_for_the_emit_it_interrupted(
+    machine: Machine, killable: Killable
+) -> None:
+    killable.kill()
+    machine.run(f"""{WITH_LEDGER}
+noted("first")
+handled = handling = 0
+def handle(number, frame):
+    global handled, handling
+    if not handling:
+        handling = True
+        handled += 1
+        noted(f"before/{{handled}}")
+        events.flush(timeout=0.01)
+        noted(f"after/{{handled}}")
+        handling = False
+signal.signal(signal.SIGALRM, handle)
+signal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)
+number = 0
+while handled < 100:
+    number += 1
+    noted(f"main/{{number}}")
+signal.setitimer(signal.ITIMER_REAL, 0)
+""")
+    killable.start()
+    flushed(machine)
+    assert_stored(machine, noted(machine.folder / "ledger"))
 
 
 def test_an_emit_takes_no_lock_that_a_handler_that_raises_could_leave_taken(
@@ -276,3 +364,84 @@ events.flush()
 """)
     assert said == "3\n"
     assert sorted(machine.rows()) == ["after", "interrupted"]
+
+
+def test_a_handler_that_raises_as_what_it_left_begins_to_drain_leaves_the_next_emit_storing(
+    machine: Machine,
+) -> None:
+    said = machine.run(f"""{EMIT}
+def interrupt(frame, what, argument):
+    if frame.f_code.co_name == "drain":
+        sys.settrace(None)
+        raise KeyboardInterrupt
+assert emit("before")
+events.client._writer._was_interrupted = True
+sys.settrace(interrupt)
+try:
+    emit("interrupted")
+except KeyboardInterrupt:
+    print("interrupted")
+assert emit("after")
+assert not events.client._writer._was_interrupted
+""")
+    assert said == "interrupted\n"
+    assert machine.rows() == ["before", "interrupted", "after"]
+
+
+def test_what_a_handler_left_is_drained_though_another_thread_ends_its_emit_meanwhile(
+    machine: Machine,
+) -> None:
+    machine.run(f"""{EMIT}
+from sovi.events.slips import Slips
+put = Slips.put
+def put_while_another_emits(self, batch, *, attempted):
+    thread = threading.Thread(target=emit, args=["meanwhile"])
+    thread.start()
+    thread.join()
+    return put(self, batch, attempted=attempted)
+Slips.put = put_while_another_emits
+from sovi.events.interruption import this_thread
+assert emit("before")
+this_thread.is_storing = True  # as it is for a handler that interrupts an emit
+assert emit("handler") is None
+this_thread.is_storing = False
+assert emit("after")
+deadline = time.monotonic() + 20
+while any(name.startswith("slip-") for _, _, names in os.walk("spool") for name in names):
+    assert time.monotonic() < deadline
+    time.sleep(0.01)
+""")
+    assert sorted(machine.rows()) == ["after", "before", "handler", "meanwhile"]
+
+
+def test_a_task_that_is_interrupted_leaves_the_lead_to_the_next(machine: Machine) -> None:
+    machine.variables["SOVI_EMIT_TIMEOUT_SECONDS"] = "2"
+    said = machine.run(f"""{EMIT}
+slow = []
+async def emit_some():
+    assert await events.async_emit("auth", "info", "captcha_failed", "first")
+    for point in range(60):
+        left = point
+        def interrupt(frame, what, argument):
+            nonlocal left
+            if not left and frame.f_code.co_name != "_leave":
+                sys.settrace(None)
+                raise KeyboardInterrupt
+            left -= "sovi/events" in frame.f_code.co_filename
+            return interrupt
+        try:
+            sys.settrace(interrupt)
+            await events.async_emit("auth", "info", "captcha_failed", f"interrupted/{{point}}")
+        except KeyboardInterrupt:
+            pass
+        sys.settrace(None)
+        began = time.monotonic()
+        assert await events.async_emit("auth", "info", "captcha_failed", f"after/{{point}}")
+        slow.append(time.monotonic() - began)
+        if left > 0: break
+asyncio.run(emit_some())
+print(max(slow))
+""")
+    assert float(said) < 1
+    rows = machine.rows()
+    assert len(set(rows)) == len(rows), "an event is stored twice"

@@ -52,7 +52,7 @@ def gather(self, calls, parts):
     eventually = time.monotonic() + 10
     while not self._queue and not is_stuck.is_set() and time.monotonic() < eventually:
         time.sleep(0.01)
-    gathered(self, calls, parts)
+    return gathered(self, calls, parts)
 Turns.gather = gather
 Delivery.deliver = first_is_stuck(Delivery.deliver)
 leading = threading.Thread(target=emit, args=["leader"])
@@ -84,8 +84,9 @@ def deliver(self, *args, really=Delivery.deliver):
     return answer
 gather = Turns.gather
 def gather_and_be_stuck(self, calls, parts):
-    gather(self, calls, parts)
+    gathered = gather(self, calls, parts)
     stuck()
+    return gathered
 stuck = first_is_stuck(lambda: None)
 Turns.gather, Delivery.deliver = gather_and_be_stuck, deliver
 returning = threading.Thread(target=emit, args=["returned"])

@@ -80,8 +80,7 @@ def test_a_damaged_file_is_kept_aside_and_events_go_on(
         spool.path.write_bytes(b"no database at all " * 1000)
     else:
         spool.put([batch("x" * 8000) for _ in range(20)])
-        spool.file.before_fork()  # closes it
-        spool.file.after_fork()
+        spool.file.close()
         content = bytearray(spool.path.read_bytes())
         content[4096:] = b"\xff" * (len(content) - 4096)
         spool.path.write_bytes(content)
@@ -252,13 +251,21 @@ def test_what_was_refused_long_ago_comes_back_when_asked(
     assert spool.contents().set_aside_events == 0
 
 
+def fill_disk(spool: Spool, room: int = 0) -> None:
+    """Leave room for so many pages, as on a disk that is full: SQLite says the same then."""
+
+    def bound(database: sqlite3.Connection) -> None:
+        (pages,) = database.execute("PRAGMA page_count").fetchone()
+        database.execute(f"PRAGMA max_page_count = {pages + room}")
+
+    spool.file.transact(bound)
+
+
 def test_a_slip_that_a_full_disk_has_no_room_for_keeps_nothing_from_draining(
     spool: Spool, link: BoundedConnection
 ) -> None:
     spool.put([batch("waits", "x" * 100_000)])
-    with spool.file.transaction() as database:
-        (pages,) = database.execute("PRAGMA page_count").fetchone()
-        database.execute(f"PRAGMA max_page_count = {pages}")  # as a disk that is full
+    fill_disk(spool)
     assert spool.slips.put(batch("a slip", "y" * 50_000), attempted=False)
     contents = spool.contents()
     assert contents.events == 4
@@ -275,14 +282,11 @@ def test_slips_alone_on_a_full_disk_wait_and_are_said(
 ) -> None:
     assert spool.is_empty()
     assert spool.contents().events == 0
-    with spool.file.transaction() as database:
-        (pages,) = database.execute("PRAGMA page_count").fetchone()
-        database.execute(f"PRAGMA max_page_count = {pages}")
+    fill_disk(spool)
     assert spool.slips.put(batch("y" * 50_000), attempted=False)
     with pytest.raises(OSError, match="No room to take 1 slips"):
         list(drain.groups(spool, link))
-    with spool.file.transaction() as database:
-        database.execute("PRAGMA max_page_count = 1000")
+    fill_disk(spool, room=1000)
     list(drain.groups(spool, link))
     assert SystemEvent.objects.count() == 1
 

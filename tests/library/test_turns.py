@@ -50,3 +50,29 @@ def test_who_still_queues_leads_in_place_of_a_leader_it_gives_up(turns: Turns) -
     turns.gather(together, parts)
     assert together == [second, third]
     assert turns.take_over(third) is Verdict.KEEP
+
+
+def test_who_is_led_already_is_not_led_again(turns: Turns) -> None:
+    first, second = late("1"), late("2")
+    gathered(turns, first, second)
+    parts = list[Batch]()
+    assert not turns.gather([first], parts)
+    assert not parts
+
+
+def test_who_leaves_before_it_was_led_leaves_the_lead_to_the_next(turns: Turns) -> None:
+    first, second = late("1"), late("2")
+    turns.enter(first)
+    turns.enter(second)
+    assert turns.leave(first) is second
+    assert turns.leave(first) is second  # again, if need be
+    assert not turns.gather([first], [])
+    assert turns.gather([second], [])
+
+
+def test_who_leaves_while_it_is_led_leaves_the_lead_where_it_is(turns: Turns) -> None:
+    first, second = late("1"), late("2")
+    gathered(turns, first)
+    turns.enter(second)
+    assert turns.leave(first) is None
+    assert turns.leader is first
