@@ -237,7 +237,8 @@ async def async_reopen(
 def flush(timeout: float = 10.0) -> bool:
     """Wait at most `timeout` seconds until nothing is left to send; return whether nothing is.
 
-    Tries the database at once, if it was away. What PostgreSQL refused is not waited for.
+    Tries the database at once, if it was away. What PostgreSQL refused is not waited for. A signal
+    handler that interrupted an emit can't wait for it: it gets False at once.
     """
     return _writer.flush(timeout)
 
