@@ -68,10 +68,12 @@ class Containment(django_filters.Filter):  # type: ignore[misc]
 class EventFilterSet(django_filters.FilterSet):  # type: ignore[misc]
     """Filters over `SystemEvent`; each filter's `help_text` documents its parameter.
 
-    A parameter that is absent or empty does not filter. `form.cleaned_data` holds lists of str or
-    UUID for those that take several values, else a value or None (`q`: a frozen search).
+    A parameter that is absent or empty does not filter. `form.cleaned_data` holds, of those that
+    are there, lists of str or UUID where several values may be given, else a value or None (`q`: a
+    frozen search).
     """
 
+    base_filters: dict[str, django_filters.Filter]  # by the library's metaclass
     category = AnyOf("category", "Category.")
     severity = AnyOf("severity", "Severity.", choices=catalog.SEVERITIES)
     event_type = AnyOf("event_type", "Event type.")
@@ -91,6 +93,12 @@ class EventFilterSet(django_filters.FilterSet):  # type: ignore[misc]
     class Meta:
         model = SystemEvent
         fields: list[str] = []
+
+    def __init__(self, data: QueryDict, *args: Any) -> None:
+        # Those that are not asked for need no copy, field and cleaning in each request.
+        every = type(self).base_filters
+        self.base_filters = {name: every[name] for name in every if name in data}
+        super().__init__(data, *args)
 
     @classmethod
     def parameters(cls) -> tuple[str, ...]:

@@ -116,7 +116,7 @@ class StatisticsView(EventView):
         asked = _read_parameters(query)
         by, zone = asked.get("by", "severity"), asked.get("tz", ZoneInfo("UTC"))
         length = asked.get("bucket", timedelta(hours=1))
-        buckets = _buckets(read["since"], read["until"], length, zone)
+        buckets = _buckets(read.get("since"), read.get("until"), length, zone)
         given = {
             name: value
             for name, value in read.items()

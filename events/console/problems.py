@@ -114,8 +114,8 @@ def read_filters(query: QueryDict) -> tuple[list[str], list[str]]:
     """
     others = [name for name in EventFilterSet.parameters() if name not in FILTERS]
     asked = read_query(query, without=others).form.cleaned_data
-    severities = [name for name in catalog.SEVERITIES[::-1] if name in asked["severity"]]
-    return severities or list(GRAVE), asked["category"]
+    severities = [name for name in catalog.SEVERITIES[::-1] if name in asked.get("severity", [])]
+    return severities or list(GRAVE), asked.get("category", [])
 
 
 def _shown(severities: list[str], categories: list[str]) -> dict[str, Any]:

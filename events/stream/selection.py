@@ -33,7 +33,7 @@ class Selection:
         for name in asked.keys() - {*OUTCOMES, "q"}:
             standing.setlist(name, asked[name])
         touched = read_query(standing).qs
-        if search := filterset.form.cleaned_data["q"]:
+        if search := filterset.form.cleaned_data.get("q"):
             # As it was frozen: what "2h" and a device's name stood for when the stream began.
             asked["q"] = [str(search)]
             touched = touched.filter(condition(search.without(*OUTCOMES)))
