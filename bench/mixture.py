@@ -102,7 +102,9 @@ SELECT at, category, CASE WHEN odd < 0.002 THEN 'warning' ELSE severity END, eve
     CASE WHEN state >= 0.02 THEN
         CASE WHEN state < 0.07 THEN 'llm_agent' WHEN state < 0.22 THEN 'human' ELSE 'auto' END
     END,
-    CASE WHEN state >= 0.02 THEN at + interval '1 minute' * amount END
+    CASE WHEN state >= 0.02 THEN
+        least(at + interval '1 minute' * amount, %(end)s::timestamptz)
+    END
 FROM (
     SELECT number, state, odd, amount, account, (ARRAY['tiktok', 'instagram'])[account %% 2 + 1]
             AS platform, kinds.*,

@@ -8,6 +8,9 @@ const ROWS_WAITING = 2000;
 const ROWS_A_FLUSH = 250;
 const FLUSH_MS = 100; // each lays the list out anew: more often is not read, only paid for
 const NEAR_PX = 24;
+const ROW_PX = 31; // about
+const RUSH_ROWS = 10; // in a flush
+const CALM_MS = 1000;
 
 const words = document.getElementById("stream-state");
 const tail = document.getElementById("tail");
@@ -29,6 +32,7 @@ let following = true;
 let lastTop = 0;
 let frame = 0;
 let flushed = 0;
+let calm = 0;
 
 const atTheEnd = () => tail.scrollHeight - tail.scrollTop - tail.clientHeight < NEAR_PX;
 const text = (className, content) => {
@@ -102,7 +106,9 @@ function show() {
   const now = performance.now();
   if (showing && queue.length && now - flushed >= FLUSH_MS) {
     flushed = now;
-    for (const item of queue.splice(0, ROWS_A_FLUSH)) {
+    const items = queue.splice(0, ROWS_A_FLUSH);
+    const near = 2 * Math.ceil(tail.clientHeight / ROW_PX);
+    for (const item of items) {
       if (typeof item === "function") item();
       else tail.append(row(item));
     }
@@ -110,6 +116,7 @@ function show() {
       shown.delete(Number(tail.firstElementChild.dataset.id));
       tail.firstElementChild.remove();
     }
+    if (items.length >= RUSH_ROWS) hideAbove(near);
     toTheEnd();
     empty.hidden = true;
   }
@@ -122,6 +129,23 @@ function show() {
   const count = rows.toLocaleString() + (full ? "+" : "");
   fresh.textContent = fresh.dataset.text.replace("%(count)s", count);
   if (showing && queue.length) schedule();
+}
+
+// While rows rush by, those far above the end are not seen but cost every frame: they are back once
+// it is calm, or somebody wants to read.
+function hideAbove(near) {
+  let row = tail.children[tail.children.length - 1 - near];
+  for (; row && !row.hidden; row = row.previousElementSibling) row.hidden = true;
+  clearTimeout(calm);
+  calm = setTimeout(showAll, CALM_MS);
+}
+
+function showAll() {
+  clearTimeout(calm);
+  const toEnd = tail.scrollHeight - tail.scrollTop;
+  for (const row of tail.querySelectorAll(":scope > :is(details, .tail-note)[hidden]")) row.hidden = false;
+  tail.scrollTop = tail.scrollHeight - toEnd;
+  lastTop = tail.scrollTop;
 }
 
 function schedule() {
@@ -142,7 +166,8 @@ function setPaused(value) {
   pause.setAttribute("aria-pressed", String(paused));
   pause.textContent = paused ? pause.dataset.resume : pause.dataset.pause;
   showWords();
-  if (!paused) follow();
+  if (paused) showAll();
+  else follow();
 }
 
 function follow() {
@@ -159,7 +184,10 @@ function toTheEnd() {
 // Only going up stops following: rows that grow below are no wish to stay.
 function scrolled() {
   if (atTheEnd()) following = true;
-  else if (tail.scrollTop < lastTop) following = false;
+  else if (tail.scrollTop < lastTop && following) {
+    following = false;
+    showAll();
+  }
   lastTop = tail.scrollTop;
   schedule();
 }

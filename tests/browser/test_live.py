@@ -94,6 +94,35 @@ def test_a_burst_is_shown_in_full_order_within_its_bound(visit: Any) -> None:
     assert numbers == list(range(5001, 6001))
 
 
+def test_rows_far_above_are_left_out_while_others_rush_by_and_are_back_for_who_reads(
+    visit: Any,
+) -> None:
+    seen = visit()
+    seen.add("Before")
+    rows = open_tail(seen)
+    expect(rows).to_have_count(1)
+    page = seen.page
+    hidden = page.locator("#tail details[hidden]")
+    # Kept back while it rushes: as if it went on for as long as the test looks.
+    page.evaluate("""() => {
+      const after = window.setTimeout;
+      window.setTimeout = (act, ms) => (ms === 1000 ? (window.calm = act, 0) : after(act, ms));
+    }""")
+    seen.rows.execute(BURST, [400])
+    expect(rows.last).to_contain_text("Burst 400")
+    assert hidden.count() > 200
+    page.locator("#tail").hover()
+    page.mouse.wheel(0, -200)
+    expect(hidden).to_have_count(0)
+    assert page.evaluate("tail.scrollHeight - tail.scrollTop - tail.clientHeight") < 1000
+    seen.rows.execute(BURST, [300])
+    page.get_by_role("button", name="300 new").click()
+    page.wait_for_function("() => tail.querySelector('details[hidden]')")
+    page.evaluate("() => calm()")
+    expect(hidden).to_have_count(0)
+    expect(rows.last).to_be_in_viewport()
+
+
 def test_filters_live_in_the_address_and_reproduce_the_view(visit: Any) -> None:
     seen = visit()
     seen.add("Login of A failed", severity="error")
