@@ -2,6 +2,7 @@
 
 import math
 import time
+from functools import cached_property
 
 import psycopg
 from psycopg.abc import RV, PQGen
@@ -18,6 +19,11 @@ class BoundedConnection(psycopg.Connection[TupleRow]):
     """
 
     deadline = math.inf
+
+    @cached_property
+    def reused(self) -> psycopg.Cursor[TupleRow]:
+        """A cursor for one statement after the other: making one takes a tenth of a short one."""
+        return self.cursor()
 
     def wait(
         self, gen: PQGen[RV], interval: float = CHECK_SECONDS, timeout: float | None = None

@@ -116,8 +116,8 @@ class SpoolFile:
 
 def used_bytes(database: sqlite3.Connection) -> int:
     """Return how much of its file a database uses."""
-    pages, free, size = (
-        database.execute(f"PRAGMA {name}").fetchone()[0]
-        for name in ("page_count", "freelist_count", "page_size")
-    )
-    return int((pages - free) * size)
+    (used,) = database.execute(
+        "SELECT (page_count - freelist_count) * page_size"
+        " FROM pragma_page_count, pragma_freelist_count, pragma_page_size"
+    ).fetchone()
+    return int(used)

@@ -139,7 +139,7 @@ def _ids(connection: BoundedConnection, statement: str, params: Params) -> list[
 
 
 def _one(connection: BoundedConnection, statement: str, params: Params) -> str:
-    row = connection.execute(statement, params).fetchone()
+    row = connection.reused.execute(statement, params).fetchone()
     return row[0] if row else "{}"
 
 

@@ -308,9 +308,8 @@ class Writer:
 
     def _lead_for_loops(self, leaders: SimpleQueue[LoopCall]) -> None:
         while True:
-            call = leaders.get()
-            try:
-                self._in_thread(self._lead, call)
+            try:  # with no name for the call: it would keep its loop, and the loop's session
+                self._in_thread(self._lead, leaders.get())
             except Exception:  # whatever it was, others are waiting
                 logger.exception("Storing events of an event loop failed")
 
