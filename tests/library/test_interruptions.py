@@ -411,6 +411,7 @@ while any(name.startswith("slip-") for _, _, names in os.walk("spool") for name 
     assert time.monotonic() < deadline
     time.sleep(0.01)
 """)
+    flushed(machine)  # taken into the spool, it may be on its way still
     assert sorted(machine.rows()) == ["after", "before", "handler", "meanwhile"]
 
 
