@@ -82,6 +82,13 @@ def filled(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
             emptied.execute("ANALYZE system_events, devices, accounts")
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    """Plans are judged here, not how long a busy machine takes over them."""
+    settings.SOVI_QUERY_TIMEOUT_SECONDS = 60
+    monkeypatch.setattr("events.bulk.preview.TIMEOUT_SECONDS", 60.0)
+
+
 @pytest.fixture
 def operator(db: None) -> Client:
     client = Client()

@@ -26,7 +26,7 @@ is_stuck = threading.Event()
 
 @pytest.fixture
 def machine(machine: Machine) -> Machine:
-    machine.variables["SOVI_EMIT_TIMEOUT_SECONDS"] = "0.3"
+    machine.variables["SOVI_EMIT_TIMEOUT_SECONDS"] = "2"
     return machine
 
 
