@@ -1,7 +1,8 @@
 """Resolving and reopening many events over REST: by ids, or by filters, previewed and confirmed."""
 
 import uuid
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from django.db import transaction
 from django.http import Http404
@@ -29,6 +30,8 @@ from .authentication import actor_of
 from .body import read_object
 from .bulk_body import BulkActionSerializer
 from .permissions import RESOLVE, VIEW
+
+_Post = TypeVar("_Post", bound=Callable[..., Response])
 
 REPEAT = "Send the same ids again: what was done already is not done twice."
 
@@ -64,12 +67,10 @@ class BulkActionView(APIView):
         return Response(represent_job(job), status=202, headers={"Location": address})
 
 
-class BulkResolveView(BulkActionView):
-    action = EventAction.Action.RESOLVE
-
-    @extend_schema(
-        operation_id="resolve_events",
-        summary="Resolve many events, or all that match",
+def _describe_action(operation_id: str, summary: str) -> Callable[[_Post], _Post]:
+    described: Callable[[_Post], _Post] = extend_schema(
+        operation_id=operation_id,
+        summary=summary,
         description=bulk_schema.DESCRIPTION,
         tags=["events"],
         request={"application/json": bulk_schema.BODY},
@@ -79,6 +80,13 @@ class BulkResolveView(BulkActionView):
             **bulk_schema.ACTION_REFUSALS,
         },
     )
+    return described
+
+
+class BulkResolveView(BulkActionView):
+    action = EventAction.Action.RESOLVE
+
+    @_describe_action("resolve_events", "Resolve many events, or all that match")
     def post(self, request: Request) -> Response:
         return self.act(request)
 
@@ -86,18 +94,7 @@ class BulkResolveView(BulkActionView):
 class BulkReopenView(BulkActionView):
     action = EventAction.Action.REOPEN
 
-    @extend_schema(
-        operation_id="reopen_events",
-        summary="Reopen many events, or all that match",
-        description=bulk_schema.DESCRIPTION,
-        tags=["events"],
-        request={"application/json": bulk_schema.BODY},
-        responses={
-            200: bulk_schema.ANSWERED,
-            202: bulk_schema.ACCEPTED,
-            **bulk_schema.ACTION_REFUSALS,
-        },
-    )
+    @_describe_action("reopen_events", "Reopen many events, or all that match")
     def post(self, request: Request) -> Response:
         return self.act(request)
 

@@ -5,6 +5,17 @@ from killable import Killable
 from ledger import EMIT, WITH_LEDGER, assert_stored, flushed, noted
 from machine import Machine
 
+WITH_HANDLER = f"""{WITH_LEDGER}
+handled, handling = 0, False
+def handle(number, frame):
+    global handled, handling
+    if not handling:
+        handling = True
+        handled += 1
+        noted(f"handler/{{handled}}")
+        handling = False
+"""
+
 
 @pytest.mark.parametrize("away", [False, True], ids=["", "in_an_outage"])
 def test_a_signal_handler_emits_while_emit_is_running(
@@ -48,15 +59,7 @@ def test_a_signal_handler_emits_while_flush_and_emit_many_are_running(
 ) -> None:
     if away:
         killable.kill()
-    machine.run(f"""{WITH_LEDGER}
-handled, handling = 0, False
-def handle(number, frame):
-    global handled, handling
-    if not handling:
-        handling = True
-        handled += 1
-        noted(f"handler/{{handled}}")
-        handling = False
+    machine.run(f"""{WITH_HANDLER}
 given = {{"category": "auth", "severity": "info", "event_type": "captcha_failed"}}
 signal.signal(signal.SIGALRM, handle)
 signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
@@ -141,16 +144,8 @@ def test_a_signal_handler_does_not_wait_for_a_database_known_to_hang(
     machine.run(f"{EMIT}\nemit('before')")
     killable.suspend()
     machine.run(
-        f"""{WITH_LEDGER}
+        f"""{WITH_HANDLER}
 noted("first")
-handled, handling = 0, False
-def handle(number, frame):
-    global handled, handling
-    if not handling:
-        handling = True
-        handled += 1
-        noted(f"handler/{{handled}}")
-        handling = False
 signal.signal(signal.SIGALRM, handle)
 signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
 number = 0
