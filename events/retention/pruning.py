@@ -23,24 +23,33 @@ COUNT_SECONDS = 2
 _ONE_AT_A_TIME = 8317708086930431598
 
 
-# In the order of time, from the last row looked at on. Times pass through here as text: Python
-# holds neither all of PostgreSQL's years nor its infinities.
-_WINDOW = """
-SELECT max(timestamp)::text FROM (
-    SELECT timestamp FROM system_events
-    WHERE timestamp < %(until)s AND {after} ORDER BY timestamp LIMIT %(rows)s
-) AS next_rows
+# Whatever the planner thinks of a table that was last analysed when it was empty, a transaction
+# reads no more than its window.
+_ALONG_INDEXES = """
+SELECT set_config(name, 'off', true)
+FROM unnest(ARRAY['enable_sort', 'enable_bitmapscan', 'enable_seqscan', 'jit']) AS setting (name)
 """
 
-# A row that somebody is at work on is left for the next run rather than waited for.
+# By (timestamp, id), from the last row looked at on: what is deleted is never read again, even
+# where millions of rows are of one moment. Times pass through here as text: Python holds neither
+# all of PostgreSQL's years nor its infinities.
+_WINDOW = """
+SELECT timestamp::text, id FROM (
+    SELECT timestamp, id FROM system_events
+    WHERE timestamp < %(until)s AND {after} ORDER BY timestamp, id LIMIT %(rows)s
+) AS next_rows
+ORDER BY next_rows.timestamp DESC, next_rows.id DESC LIMIT 1
+"""
+
+# A row that somebody is at work on, or that joined the window since, is left for the next run. By
+# ctid, as that table may make the planner look for the ids in an index that has them last.
 _DELETE = """
-WITH due AS MATERIALIZED (
-    SELECT id FROM system_events
-    WHERE {after} AND timestamp <= %(last)s AND {due}
-    LIMIT %(rows)s FOR UPDATE SKIP LOCKED
+WITH due AS (
+    SELECT ctid FROM system_events
+    WHERE {after} AND (timestamp, id) <= (%(last)s::timestamptz, %(last_id)s) AND {due}
+    ORDER BY timestamp, id LIMIT %(rows)s FOR UPDATE SKIP LOCKED
 ), gone AS (
-    DELETE FROM system_events USING due WHERE system_events.id = due.id
-    RETURNING system_events.*
+    DELETE FROM system_events WHERE ctid = ANY (ARRAY(SELECT ctid FROM due)) RETURNING *
 ), taken_out AS (
     {take_out}
 )
@@ -85,17 +94,19 @@ def prune(policy: Policy, now: datetime) -> Iterator[Progress]:
         return
     walk = _Walk(*policy.due(now), until=policy.until(now))
     deleted, rows = 0, FIRST_ROWS
-    while (last := walk.next_window(rows)) is not None:
-        whole = False
-        while not whole:
-            began = time.monotonic()
-            gone = walk.delete(last, rows)
-            # Rows of one time may be more than a window's: they are one, in several transactions.
-            whole = gone < rows
-            deleted += gone
-            rows = adapted(rows, time.monotonic() - began, FEWEST_ROWS, MOST_ROWS)
-            yield Progress(deleted, last)
-        walk.after = last
+    began = time.monotonic()
+    while (gone := walk.step(rows)) is not None:
+        deleted += gone
+        rows = adapted(rows, time.monotonic() - began, FEWEST_ROWS, MOST_ROWS)
+        yield Progress(deleted, walk.reached)
+        began = time.monotonic()
+
+
+class _Place(NamedTuple):
+    """Where a row stands in the order of (timestamp, id); the time is PostgreSQL's text."""
+
+    time: str
+    id: int
 
 
 @dataclass
@@ -103,27 +114,23 @@ class _Walk:
     due: str
     params: dict[str, Any]
     until: datetime
-    after: str | None = None
+    after: _Place | None = None
 
-    def next_window(self, rows: int) -> str | None:
-        """Return the time of the last of the next rows, None where there are none."""
-        with connection.cursor() as cursor:
-            cursor.execute(
-                _WINDOW.format(after=self._condition),
-                {"until": self.until, "after": self.after, "rows": rows},
-            )
-            last: str | None = cursor.fetchone()[0]
-        return last
+    @property
+    def reached(self) -> str:
+        return self.after.time if self.after else ""
 
-    def delete(self, last: str, rows: int) -> int:
+    def step(self, rows: int) -> int | None:
+        """Delete what is due of the next rows and move past them; None where there are none."""
         with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(_ALONG_INDEXES)
+            params = self.params | self._passed | {"until": self.until, "rows": rows}
+            cursor.execute(_WINDOW.format(after=self._condition), params)
+            if (found := cursor.fetchone()) is None:
+                return None
+            last = _Place(*found)
             cursor.execute(rollups.LOCK)
-            params = self.params | {
-                "after": self.after,
-                "last": last,
-                "rows": rows,
-                "mark": read_mark(),
-            }
+            params |= {"last": last.time, "last_id": last.id, "mark": read_mark()}
             taken_out = rollups.add(
                 "(SELECT * FROM gone WHERE id <= %(mark)s) AS rolled_up", sign="-"
             )
@@ -132,11 +139,20 @@ class _Walk:
             (gone,) = cursor.fetchone()
             if gone:
                 cursor.execute(rollups.TIDY, params)
+        self.after = last
         return int(gone)
 
     @property
+    def _passed(self) -> dict[str, Any]:
+        if self.after is None:
+            return {"after": None}
+        return {"after": self.after.time, "after_id": self.after.id}
+
+    @property
     def _condition(self) -> str:
-        return "true" if self.after is None else "timestamp > %(after)s::timestamptz"
+        if self.after is None:
+            return "true"
+        return "(timestamp, id) > (%(after)s::timestamptz, %(after_id)s)"
 
 
 def count_due(policy: Policy, now: datetime) -> Expected:

@@ -16,6 +16,7 @@ import crowd
 import psycopg
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import override_settings
 from django.utils import timezone
 
@@ -154,6 +155,27 @@ def test_a_crowd_of_one_moment_is_deleted_in_several_transactions() -> None:
     assert sum(steps) == 2800
     assert max(steps) <= pruning.MOST_ROWS and steps[0] == pruning.FIRST_ROWS
     assert left() == Counter({"error 9": 1200})
+
+
+def rows_read() -> int:
+    """Rows of events read in this transaction, along indexes or not."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables"
+            " WHERE relname = 'system_events'"
+        )
+        return int(cursor.fetchone()[0])
+
+
+@pytest.mark.django_db
+def test_rows_are_read_once_even_if_the_table_was_analysed_when_it_was_empty() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE system_events")
+    add(20_000, days_old=9)
+    before = rows_read()
+    assert list(prune(Policy({None: timedelta(days=7)}), NOW))[-1].deleted == 20_000
+    # To find the end of a window, and to lock its rows.
+    assert rows_read() - before <= 2 * 20_000
 
 
 @pytest.mark.django_db
