@@ -72,6 +72,42 @@ def quick_passwords() -> Iterator[None]:
         yield
 
 
+# What `migrate` made beside the tables, and no test changes.
+MADE_BY_MIGRATE = {"django_content_type", "auth_permission"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_flush() -> Iterator[None]:
+    """Empty the tables that hold rows, and keep what is the same for every test."""
+    from django.apps import apps
+    from django.core.management.commands import flush
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+    from events.groups import create_groups
+
+    def make_the_rest(verbosity: int, interactive: bool, database: str) -> None:
+        create_groups(apps.get_app_config("events"), using=database)
+
+    def empty_those_with_rows(
+        style: object, connection: BaseDatabaseWrapper, **options: bool
+    ) -> list[str]:
+        tables = set(connection.introspection.django_table_names(only_existing=True))
+        with connection.cursor() as cursor:
+            cursor.execute(
+                " UNION ALL ".join(
+                    f"SELECT '{table}' WHERE EXISTS (SELECT FROM {table})"  # noqa: S608
+                    for table in sorted(tables - MADE_BY_MIGRATE)
+                )
+            )
+            filled = [table for (table,) in cursor.fetchall()]
+        return connection.ops.sql_flush(style, filled, **{**options, "allow_cascade": True})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flush, "sql_flush", empty_those_with_rows)
+        patch.setattr(flush, "emit_post_migrate_signal", make_the_rest)
+        yield
+
+
 @pytest.fixture
 def scratch_database() -> Iterator[str]:
     """Make an empty database and drop it afterwards; the value is its DATABASE_URL."""
