@@ -86,7 +86,16 @@ def filled(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
 def patient(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     """Plans are judged here, not how long a busy machine takes over them."""
     settings.SOVI_QUERY_TIMEOUT_SECONDS = 60
-    monkeypatch.setattr("events.bulk.preview.TIMEOUT_SECONDS", 60.0)
+    for limit, value in {
+        "bounded.COUNT_SECONDS": 60,
+        "bulk.chunk.STATEMENT_MILLISECONDS": 60_000,
+        "bulk.preview.TIMEOUT_SECONDS": 60,
+        "console.dashboard.TIMEOUT_MILLISECONDS": 60_000,
+        "console.problems.TIMEOUT_SECONDS": 60,
+        "console.timeline.TIMEOUT_SECONDS": 60,
+        "statistics.counting.TIMEOUT_SECONDS": 60,
+    }.items():
+        monkeypatch.setattr(f"events.{limit}", value)
 
 
 @pytest.fixture
