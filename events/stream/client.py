@@ -226,8 +226,11 @@ class Client:
         return b"".join(chunks)
 
     def _say_where(self, *, is_current: bool) -> bytes:
-        if is_current and self._ahead is None:
-            self._place = self._hub.follower.place  # gaps have closed since
+        if is_current:  # gaps may have closed since
+            now = self._hub.follower.place
+            self._place = now if self._ahead is None else now.united(self._ahead)
+            if self._place == now:
+                self._ahead = None
         if self._told == self._place:
             return messages.KEEP_ALIVE
         self._told = self._place

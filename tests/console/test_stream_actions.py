@@ -209,6 +209,26 @@ def test_a_filtered_stream_is_told_of_the_events_it_is_about(
         asyncio.run(scenario(connection))
 
 
+def test_a_stream_that_read_ahead_is_told_too_when_a_gap_closes() -> None:
+    async def scenario(connection: Any) -> None:
+        with writer() as unfinished:
+            insert(unfinished)
+            async with (
+                a_hub() as hub,
+                collecting(hub, selection=selection(severity="error")) as one,
+            ):
+                insert(connection)
+                await until(lambda: "~" in str(hub.follower.place))
+                [client] = hub.clients
+                client._ahead = client._place = hub.follower.place
+                unfinished.rollback()
+                await until(lambda: "~" not in str(hub.follower.place))
+                await until(lambda: one.token == str(hub.follower.place))
+
+    with writer(autocommit=True) as connection:
+        asyncio.run(scenario(connection))
+
+
 def test_an_action_token_above_the_last_one_given_is_reset(server) -> None:
     with open_stream(server.url, make_token(), last_event_id=f"0.{MAX_ID}") as stream:
         message = stream.next()
