@@ -209,7 +209,7 @@ class Client:
         """Return what to send of a batch; unfiltered clients share one copy of it."""
         if self._ahead is not None:
             return self._take_behind(batch, self._ahead)
-        self._place = batch.place
+        self._go_to(batch.place)
         if batch.blocks:
             self._told = batch.blocks[-1].place
         return batch.chunk
@@ -220,17 +220,18 @@ class Client:
             if not ahead.of(batch.feed).has(content.id):
                 self._told = place.united(ahead)
                 chunks.append(messages.message(self._told, content.data, content.name))
-        self._place = batch.place.united(ahead)
-        if self._place == batch.place:
-            self._ahead = None
+        self._go_to(batch.place)
         return b"".join(chunks)
 
+    def _go_to(self, place: Place) -> None:
+        """Stand where the hub does; what was read ahead of it stays read."""
+        self._place = place if self._ahead is None else place.united(self._ahead)
+        if self._place == place:
+            self._ahead = None
+
     def _say_where(self, *, is_current: bool) -> bytes:
-        if is_current:  # gaps may have closed since
-            now = self._hub.follower.place
-            self._place = now if self._ahead is None else now.united(self._ahead)
-            if self._place == now:
-                self._ahead = None
+        if is_current:
+            self._go_to(self._hub.follower.place)  # gaps may have closed since
         if self._told == self._place:
             return messages.KEEP_ALIVE
         self._told = self._place
