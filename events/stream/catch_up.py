@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import psycopg
 from psycopg.rows import dict_row
@@ -23,7 +23,9 @@ from .source import Connection
 FIRST_ROWS, MOST_ROWS = 50, 500
 PAGE_BYTES = 256 * 1024
 WINDOW_IDS = 200_000
-"""How many ids one page of a filtered stream looks through: a filter may match next to nothing."""
+"""How many ids one page of a filtered stream looks through: a filter may match next to nothing.
+
+They begin at a row: sequences are set forward, and old rows pruned, by millions of ids."""
 AGAIN_SECONDS = 1.0
 PAGE_TIMEOUT_SECONDS = 30.0
 
@@ -63,8 +65,7 @@ async def _read_feed(
     course = Course(start.of(feed), source)
     ranges, limit = course.ranges, FIRST_ROWS
     while ranges:
-        window = narrowed(ranges, WINDOW_IDS) if selection is not None else ranges
-        read = _page_reader(feed, window, limit, selection)
+        read = _page_reader(feed, ranges, limit, selection)
         read_to, contents = await _with_connection(readers, read)
         ranges = above(ranges, read_to)
         place = start.moved(feed, course.at(read_to))
@@ -110,32 +111,36 @@ def _page_reader(
     feed: Feed, ranges: Ranges, limit: int, selection: Selection | None
 ) -> Callable[[Connection], Awaitable[tuple[int, list[Event | Action]]]]:
     """Return what reads a page: up to which id it went, and what is wanted of that."""
-    wanted, params = _wanted(feed, selection)
-    params = [*map(list, zip(*ranges, strict=True)), *params, limit, limit]
 
     async def read(connection: Connection) -> tuple[int, list[Event | Action]]:
-        async with psycopg.AsyncClientCursor(connection) as cursor:
-            await cursor.execute(statements.page(wanted).encode(), params)
-            ids = [row_id for (row_id,) in await cursor.fetchall()]
-        async with connection.cursor(row_factory=dict_row) as rows:
-            await rows.execute(statements.rows(feed.table, feed.columns).encode(), [ids])
-            contents = [feed.content(row) async for row in rows]
+        rows, window = Query(f"SELECT id FROM {feed.table}", []), ranges  # noqa: S608
+        if feed is EVENTS and selection is not None:
+            first = await _ids(connection, rows, ranges, 1)
+            if not first:
+                return ranges[-1][1], []
+            rows, window = selection.query(feed), narrowed(above(ranges, first[0] - 1), WINDOW_IDS)
+        ids = await _ids(connection, rows, window, limit)
+        async with connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(statements.rows(feed.table, feed.columns).encode(), [ids])
+            contents = [feed.content(row) async for row in cursor]
         if feed is ACTIONS and selection is not None:
             about = [event_id for action in contents for event_id in action.event_ids]
             found = (await matching(connection, feed, [selection], about))[selection]
             contents = [it for action in contents if (it := action.only(found)) is not None]
         # A page that is not full has come to the end of its ranges.
-        return ids[-1] if len(ids) == limit else ranges[-1][1], contents
+        return ids[-1] if len(ids) == limit else window[-1][1], contents
 
     return read
 
 
-def _wanted(feed: Feed, selection: Selection | None) -> tuple[str, list[Any]]:
-    """Return a query of the ids to page through, and its parameters."""
-    if feed is EVENTS and selection is not None:
-        query = selection.query(feed)
-        return query.sql, [*query.params]
-    return f"SELECT id FROM {feed.table}", []  # noqa: S608
+async def _ids(connection: Connection, wanted: Query, ranges: Ranges, limit: int) -> list[int]:
+    """Return the lowest ids in the ranges that are wanted, so many at most."""
+    firsts, lasts = map(list, zip(*ranges, strict=True))
+    async with psycopg.AsyncClientCursor(connection) as cursor:
+        await cursor.execute(
+            statements.page(wanted.sql).encode(), [firsts, lasts, *wanted.params, limit, limit]
+        )
+        return [row_id for (row_id,) in await cursor.fetchall()]
 
 
 async def _with_connection(readers: Readers, run: Callable[[Connection], Awaitable[T]]) -> T:

@@ -157,6 +157,7 @@ def test_a_stream_catches_up_along_indexes(db: None, filters: Filters) -> None:
     window = [[ROWS // 2], [ROWS // 2 + catch_up.WINDOW_IDS * ROWS // 10_000_000]]
     limit = catch_up.MOST_ROWS
     connection.ensure_connection()
+    explain_bounded(statements.page("SELECT id FROM system_events"), [[1], [ROWS], 1, 1])
     explain_bounded(statements.page(wanted.sql), [*window, *wanted.params, limit, limit])
     with connection.cursor() as cursor:
         cursor.execute(statements.ALONG_INDEXES)

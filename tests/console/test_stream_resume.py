@@ -2,11 +2,16 @@
 
 import asyncio
 import random
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack, ExitStack, aclosing
 
 import psycopg
 import pytest
-from streaming import Collector, a_hub, collecting, insert, selection, until, writer
+from streaming import Collector, a_hub, collecting, insert, parse, selection, until, writer
+
+from events.connections import Readers
+from events.stream.catch_up import read_pages
+from events.stream.place import NOWHERE, Place
+from sovi.events.position import Position
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -81,3 +86,30 @@ def test_from_each_message_on_a_client_gets_exactly_the_others(seed: int, severi
 
     with ExitStack() as stack:
         asyncio.run(scenario(stack))
+
+
+def test_a_filtered_stream_leaps_over_ids_that_no_row_has() -> None:
+    far = 10**15  # a sequence may be set forward, and counts on where rows are rolled back
+
+    async def scenario(near: int, source: Place) -> None:
+        readers, found = Readers(), []
+        pages = read_pages(readers, NOWHERE, source, selection(severity="error"))
+        try:
+            async with aclosing(pages):
+                async for page in pages:
+                    found.append(page)
+                    assert len(found) <= 4  # from each row on, behind the last, and where it ends
+        finally:
+            await readers.close()
+        blocks = [parse(block) for page in found for block in page.chunk.decode().split("\n\n")]
+        assert [block.json["id"] for block in blocks if block.data] == [near, far]
+        assert found[-1].place == source
+
+    with writer(autocommit=True) as connection:
+        near = insert(connection, severity="error")
+        connection.execute(
+            "INSERT INTO system_events (id, category, severity, event_type, message)"
+            " VALUES (%s, 'scheduler', 'error', 'made', 'raw')",
+            [far],
+        )
+        asyncio.run(scenario(near, NOWHERE._replace(events=Position(2 * far))))
