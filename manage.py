@@ -11,7 +11,7 @@ def main() -> None:
     from django.core.management import execute_from_command_line
     from django.db import OperationalError
 
-    from sovi.database import DatabaseConfigurationError
+    from sovi_events.database import DatabaseConfigurationError
 
     try:
         execute_from_command_line(sys.argv)

@@ -10,8 +10,8 @@ from typing import Any
 
 import psycopg
 
-from sovi import database
-from sovi.database_errors import DatabaseConfigurationError
+from sovi_events import database
+from sovi_events.errors import DatabaseConfigurationError
 
 BENCHES = ("emit", "stream", "resolve", "fill", "insert", "read", "admin")
 """Each is a module here with a `run(quick=...)`; its docstring says what it compares."""

@@ -16,7 +16,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from sovi import events
-from sovi.events import client
+from sovi_events import client
 
 from .comparison import Comparison, Measurement, compare, timed, timed_together
 from .scratch import ROOT, scratch_database
@@ -64,7 +64,7 @@ def _comparisons(url: str, quick: bool) -> Iterator[Comparison]:
     yield _spooled(inserts, rounds)
     yield compare(
         "import",
-        lambda: _import("sovi.events"),
+        lambda: _import("sovi_events"),
         lambda: _import("psycopg"),
         rounds=2 * rounds,
     )
@@ -136,7 +136,7 @@ def _spooled(inserts: int, rounds: int) -> Comparison:
         bare.execute("CREATE TABLE event (id INTEGER PRIMARY KEY, content TEXT)")
         content = json.dumps(EVENT)
         stack.enter_context(_environment(DATABASE_URL=NOBODY, SOVI_SPOOL_DIR=str(folder)))
-        said = logging.getLogger("sovi.events")
+        said = logging.getLogger("sovi_events")
         stack.callback(said.setLevel, said.level)
         said.setLevel(logging.ERROR)  # that nobody answers is what was asked for
         _emit()

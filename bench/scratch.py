@@ -1,4 +1,4 @@
-"""A database of a bench's own, on the server that `sovi.database` names."""
+"""A database of a bench's own, on the server that `sovi_events.database` names."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from sovi import database
+from sovi_events import database
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -7,8 +7,9 @@ import sys
 
 import psycopg
 
-from sovi import database, events
-from sovi.database_errors import DatabaseConfigurationError
+from sovi import events
+from sovi_events import database
+from sovi_events.errors import DatabaseConfigurationError
 
 from .run import Run
 

@@ -9,7 +9,8 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from sovi import database, events
+from sovi import events
+from sovi_events import database
 
 from .player import ACTOR
 from .storyteller import Item, Moment, Story

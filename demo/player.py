@@ -5,7 +5,7 @@ import threading
 import time
 
 from sovi import events
-from sovi.database_errors import DatabaseConfigurationError
+from sovi_events.errors import DatabaseConfigurationError
 
 from .progress import Progress
 from .storyteller import Item, Moment, Story

@@ -5,7 +5,7 @@ from typing import Any, LiteralString
 
 import psycopg
 
-from sovi import database
+from sovi_events import database
 
 from .cast import FIRST_WDA_PORT, Account, Cast, Device, own_cast
 

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable, Iterator
 from random import Random
 from typing import Any, NamedTuple
 
-from sovi.events import catalog
+from sovi_events import catalog
 
 from .cast import Account, Device
 from .outages import MINUTE, SCHEDULER, Outages

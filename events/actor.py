@@ -1,6 +1,6 @@
 from dataclasses import dataclass
 
-from sovi.events import catalog
+from sovi_events import catalog
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from events.models import SystemEvent
-from sovi.events import catalog
+from sovi_events import catalog
 
 FORMAT = "%Y-%m-%d %H:%M:%S"
 STEPS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))

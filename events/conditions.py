@@ -8,7 +8,7 @@ from django.db.models.lookups import Exact, In
 from django.db.models.sql.where import AND, WhereNode
 
 from events.models.event import IsNotTrue, SystemEventQuerySet
-from sovi.events import merge
+from sovi_events import index_scan
 
 
 class Conditions(NamedTuple):
@@ -35,7 +35,9 @@ class Conditions(NamedTuple):
                     resolved = not lookup.rhs
                 case Exact(rhs=bool(rhs)) if column == "resolved" and resolved is None:
                     resolved = rhs
-                case In() | Exact() if _is_given(lookup) and column in merge.TYPES.keys() - equal:
+                case In() | Exact() if (
+                    _is_given(lookup) and column in index_scan.TYPES.keys() - equal
+                ):
                     equal[column] = list(lookup.rhs) if isinstance(lookup, In) else [lookup.rhs]
                 case _:
                     others.setdefault(column, []).append(lookup)

@@ -8,8 +8,8 @@ from typing import Any
 
 import psycopg
 
-from sovi import database
-from sovi.events.loaders import TOLERANT
+from sovi_events import database
+from sovi_events.loaders import TOLERANT
 
 # A server that vanished without a word is noticed within half a minute.
 _DEFAULTS: dict[str, Any] = {

@@ -22,7 +22,7 @@ from events.models.event import SystemEventQuerySet
 from events.search import guide
 from events.search.meaning import condition
 from events.search.query import Query
-from sovi.events import catalog
+from sovi_events import catalog
 
 
 class AnyOf(django_filters.Filter):  # type: ignore[misc]  # django-filter has no types

@@ -1,7 +1,7 @@
 """Which rows a page shows, and how many there are, read by ranges of an index.
 
-See `sovi.events.merge`, and `events.span` for times. Filters that no index serves are checked row
-by row along those ranges, or along the ids; how long that may take is for `events.time_limit`.
+See `sovi_events.index_scan`, and `events.span` for times. Filters that no index serves are checked
+row by row along those ranges, or along the ids; how long that may take is for `events.time_limit`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,9 +16,9 @@ from events.conditions import Conditions
 from events.models.event import SystemEventQuerySet
 from events.rows import read_rows
 from events.span import Span, ids_of_few
-from sovi.events import merge
+from sovi_events import index_scan
 
-Part = Callable[[int], merge.Statement]
+Part = Callable[[int], index_scan.Statement]
 """Makes what reads the ids of at most so many events; may raise `EmptyResultSet`."""
 
 
@@ -60,7 +60,7 @@ def count(events: SystemEventQuerySet, bound: int) -> int:
     return counted
 
 
-def newest_ids(events: SystemEventQuerySet, limit: int) -> merge.Statement:
+def newest_ids(events: SystemEventQuerySet, limit: int) -> index_scan.Statement:
     """Return what reads the ids of the newest so many of the events, without asking anything.
 
     Raises `EmptyResultSet`.
@@ -108,7 +108,7 @@ def _parts_of_span(
 
 def _index(asked: Conditions) -> Sequence[str] | None:
     # Text is looked for by its own index.
-    return None if "message" in asked.others else merge.index_for(asked.equal, asked.resolved)
+    return None if "message" in asked.others else index_scan.index_for(asked.equal, asked.resolved)
 
 
 def _ids(
@@ -118,7 +118,7 @@ def _ids(
     offset: int = 0,
     ascending: bool = False,
     ordered: bool = True,
-) -> merge.Statement:
+) -> index_scan.Statement:
     """Return what reads the ids of a page, merged where one range of an index doesn't serve.
 
     Without `ordered` any that match will do.
@@ -131,9 +131,9 @@ def _ids(
         rows = events.order_by(order).values_list("pk")[offset : offset + limit]
         sql, params = rows.query.sql_with_params()
         return sql, list(params)
-    wanted = events.order_by().values_list(*merge.WANTED).query
-    return merge.merged_ids(
-        merge.Wanted(*wanted.sql_with_params()),
+    wanted = events.order_by().values_list(*index_scan.WANTED).query
+    return index_scan.merged_ids(
+        index_scan.Wanted(*wanted.sql_with_params()),
         index,
         asked.equal,
         asked.resolved,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sovi.events.statements import COLUMNS
+from sovi_events.statements import COLUMNS
 
 MAX_DEPTH = 100
 """Our library stores 20 levels; deeper ones of other programs would end a parser."""

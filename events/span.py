@@ -14,7 +14,7 @@ from django.db.models.expressions import RawSQL
 
 from events.indexes import BLOCK_BITS
 from events.models.event import SystemEventQuerySet
-from sovi.events.merge import Statement
+from sovi_events.index_scan import Statement
 
 FEW_ROWS = 2000
 """Rows of a span that are rather read one and all, by time."""

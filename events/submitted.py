@@ -3,7 +3,7 @@
 from django.http import HttpRequest
 
 from events.actor import Actor
-from sovi.events.position import MAX_ID
+from sovi_events.following.position import MAX_ID
 
 NEWEST_ID = "newest_id"
 REASON_LENGTH = 500

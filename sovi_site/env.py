@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError, ValidationError, validate
 
 from events.retention.policy import Policy
-from sovi import embedded_home
+from sovi_events.embedded import home as embedded_home
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = embedded_home.data_dir()

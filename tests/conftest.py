@@ -1,4 +1,4 @@
-"""One database a run, on the server `sovi.database` names, and one web server beside it."""
+"""One database a run, on the server `sovi_events.database` names, and one web server beside it."""
 
 import os
 import socket
@@ -16,8 +16,7 @@ import pytest
 from chromium import Chromium
 from psycopg import sql
 
-from sovi import database
-from sovi.events import client
+from sovi_events import client, database
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60

@@ -19,7 +19,7 @@ from events.models import EventAction, SystemEvent
 from events.models.event import SystemEventQuerySet
 from events.submitted import REASON_LENGTH, actor_of, reason_of
 from events.time_limit import TookTooLong, time_limit
-from sovi.events import catalog
+from sovi_events import catalog
 
 from . import context
 from .actions import ActingAdmin

@@ -8,7 +8,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from sovi.events import catalog
+from sovi_events import catalog
 
 if TYPE_CHECKING:
     from .changelist import BoundedChangeList

@@ -10,7 +10,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from sovi.events.position import MAX_ID
+from sovi_events.following.position import MAX_ID
 
 from .filters import Chip, UrlFilter
 

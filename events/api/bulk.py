@@ -23,7 +23,7 @@ from events.models import BulkJob, EventAction, SystemEvent
 from events.models.event import CHUNK_ROWS
 from events.representation import instant, represent
 from events.time_limit import time_limit
-from sovi.events.statements import COLUMNS
+from sovi_events.statements import COLUMNS
 
 from . import bulk_schema, schema
 from .authentication import actor_of

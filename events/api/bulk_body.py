@@ -7,7 +7,7 @@ from django.http import QueryDict
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
-from sovi.events.position import MAX_ID
+from sovi_events.following.position import MAX_ID
 
 from .bulk_schema import MAX_IDS
 from .serializers import ActionSerializer, TextField

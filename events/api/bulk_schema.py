@@ -13,7 +13,7 @@ from rest_framework import serializers
 from events.bulk.confirmation import MAX_AGE_SECONDS
 from events.filters import EventFilterSet
 from events.models import BulkJob, EventAction
-from sovi.events import catalog
+from sovi_events import catalog
 
 from . import schema
 from .serializers import EventSerializer

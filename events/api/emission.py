@@ -14,8 +14,8 @@ from rest_framework.response import Response
 from events.filters import refuse_parameters
 from events.models import SystemEvent
 from events.time_limit import time_limit
-from sovi.events.errors import InvalidEvent
-from sovi.events.record import Record
+from sovi_events.errors import InvalidEvent
+from sovi_events.record import Record
 
 from . import emission_schema
 from .body import check_size

@@ -4,9 +4,9 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
-from sovi.events import catalog
-from sovi.events.record import NAME_CHARACTERS
-from sovi.events.storable import CONTEXT_BYTES, MESSAGE_BYTES
+from sovi_events import catalog
+from sovi_events.record import NAME_CHARACTERS
+from sovi_events.storable import CONTEXT_BYTES, MESSAGE_BYTES
 
 from . import schema
 from .idempotency import HEADER, MAX_CHARACTERS

@@ -19,8 +19,8 @@ from events.models import SystemEvent
 from events.models.event import SystemEventQuerySet
 from events.release import release_request
 from events.rows import read_rows
-from sovi.events import settled
-from sovi.events.position import MAX_ID
+from sovi_events.following import settled
+from sovi_events.following.position import MAX_ID
 
 from . import schema
 from .pagination import whole_number

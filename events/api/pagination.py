@@ -18,9 +18,9 @@ from events.filters import InvalidQuery, parse_each
 from events.models.event import SystemEventQuerySet
 from events.representation import represent
 from events.rows import read_rows
-from sovi.events import settled
-from sovi.events.position import MAX_ID
-from sovi.events.statements import COLUMNS
+from sovi_events.following import settled
+from sovi_events.following.position import MAX_ID
+from sovi_events.statements import COLUMNS
 
 LIMIT = 50
 MAX_LIMIT = 500

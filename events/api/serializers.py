@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied, ValidationError
 
 from events.actor import Actor
-from sovi.events import catalog
+from sovi_events import catalog
 
 
 class EventSerializer(serializers.Serializer[Any]):

@@ -14,8 +14,8 @@ from events.models import SystemEvent
 from events.models.event import SystemEventQuerySet
 from events.representation import represent
 from events.time_limit import time_limit
-from sovi.events import catalog
-from sovi.events.statements import COLUMNS
+from sovi_events import catalog
+from sovi_events.statements import COLUMNS
 
 from . import pagination, schema
 from .authentication import actor_of

@@ -8,7 +8,7 @@ from django.core import signing
 
 from events.actor import Actor
 from events.models import BulkJob
-from sovi.events.storable import storable_message
+from sovi_events.storable import storable_message
 
 from .preview import Preview
 

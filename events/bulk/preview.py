@@ -15,8 +15,8 @@ from events.models import SystemEvent
 from events.models.event import SystemEventQuerySet
 from events.rows import read_rows
 from events.time_limit import TookTooLong, time_limit
-from sovi.events import statements
-from sovi.events.settled import read_horizon
+from sovi_events import statements
+from sovi_events.following.settled import read_horizon
 
 from .estimate import estimate
 from .frozen import FrozenFilter, thaw

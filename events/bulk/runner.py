@@ -9,7 +9,7 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from events.models import BulkJob
-from sovi.events.storable import storable_message
+from sovi_events.storable import storable_message
 
 from .chunk import Overtaken, run_chunk
 from .lock import held

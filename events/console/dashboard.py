@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from events import columns
 from events.models import SystemEvent
-from sovi.events import catalog
+from sovi_events import catalog
 
 from . import figures, statements
 from .histogram import OTHER, histogram

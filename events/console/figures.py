@@ -9,7 +9,7 @@ from django.db import connection
 
 from events.bounded import COUNT_BOUND, BoundedCount
 from events.models import Account, Device, SystemEvent
-from sovi.events import catalog
+from sovi_events import catalog
 
 from . import statements
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.cache import cache
 from django.db import connection
 
-from sovi.events import catalog
+from sovi_events import catalog
 
 from . import statements
 from .spans import Span

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from events.filters import InvalidQuery, read_query
 from events.stream.now import read_now
 from events.time_limit import TookTooLong, time_limit
-from sovi.events import catalog
+from sovi_events import catalog
 
 from .choices import choices
 

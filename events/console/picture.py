@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from events.models import SystemEvent
-from sovi.events import catalog
+from sovi_events import catalog
 
 from .period import Period
 from .recoveries import Outage

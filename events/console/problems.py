@@ -24,8 +24,8 @@ from events.rows import read_rows
 from events.search.query import quoted
 from events.submitted import NEWEST_ID, REASON_LENGTH, actor_of, read_id, reason_of
 from events.time_limit import TookTooLong, time_limit
-from sovi.events import catalog
-from sovi.events.settled import read_horizon
+from sovi_events import catalog
+from sovi_events.following.settled import read_horizon
 
 from . import statements
 from .choices import choices

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from events.models import SystemEvent
-from sovi.events import catalog
+from sovi_events import catalog
 
 RECOVERED_BY: dict[str, frozenset[str]] = {
     entry.name: frozenset(entry.recovered_by) for entry in catalog.EVENT_TYPES if entry.recovered_by

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from sovi.events.statements import COLUMNS
+from sovi_events.statements import COLUMNS
 
 Event = dict[str, Any]
 """As `events.representation.represent` returns it."""

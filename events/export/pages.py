@@ -12,7 +12,7 @@ import psycopg
 from events.connections import Readers
 from events.models.event import SystemEventQuerySet
 from events.representation import represent
-from sovi.events.statements import COLUMNS
+from sovi_events.statements import COLUMNS
 
 from .formats import Format
 

@@ -22,8 +22,8 @@ from events.bulk.runner import run
 from events.filters import EventFilterSet, InvalidQuery
 from events.models import BulkJob, SystemEvent
 from events.time_limit import TookTooLong
-from sovi.events import catalog
-from sovi.events.position import MAX_ID
+from sovi_events import catalog
+from sovi_events.following.position import MAX_ID
 
 from .progress import ProgressBar
 

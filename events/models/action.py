@@ -3,7 +3,7 @@ from django.db import models
 from django.db.models import F
 from django.db.models.functions import Now
 
-from sovi.events import catalog
+from sovi_events import catalog
 
 from .multirange import BigIntegerMultirangeField, ContainsId
 
@@ -17,7 +17,7 @@ class EventActionQuerySet(models.QuerySet["EventAction"]):
 class EventAction(models.Model):
     """One resolve or reopen: what changed, when, by whom, through which face, and why.
 
-    Appended by the statement that changes the events (`sovi.events.statements`), never edited. A
+    Appended by the statement that changes the events (`sovi_events.statements`), never edited. A
     bulk action commits in chunks, each with a row of its own; the rows share `operation`.
     """
 

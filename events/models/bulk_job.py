@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from events.actor import Actor
-from sovi.events import catalog
+from sovi_events import catalog
 
 from .action import EventAction
 

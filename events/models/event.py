@@ -6,9 +6,9 @@ from django.db import connections, models
 from django.db.models.functions import Now
 
 from events.actor import Actor
-from sovi.events import statements
-from sovi.events.action import parameters
-from sovi.events.record import Record
+from sovi_events import statements
+from sovi_events.action import parameters
+from sovi_events.record import Record
 
 from .account import Account
 from .action import EventAction

@@ -2,7 +2,7 @@ from typing import Any
 
 from django.db import models
 
-from sovi.events.loaders import read_json
+from sovi_events.loaders import read_json
 
 
 class TolerantJSONField(models.JSONField):

@@ -5,7 +5,7 @@ from django.db.models.lookups import Lookup
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
-from sovi.events.position import MAX_ID
+from sovi_events.following.position import MAX_ID
 
 # Django's fields and lookups are generic in their type stubs only.
 if TYPE_CHECKING:

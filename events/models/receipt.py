@@ -7,7 +7,7 @@ from .multirange import BigIntegerMultirangeField
 class EventReceipt(models.Model):
     """A batch of events was stored: which ids it got.
 
-    Written in the batch's own transaction (`sovi.events.statements`), so that whoever doesn't know
+    Written in the batch's own transaction (`sovi_events.statements`), so that whoever doesn't know
     whether a batch was committed can send it again: it is stored once, and its ids are found here.
     `request_digest` tells of an HTTP request what was sent under its key.
     """

@@ -1,7 +1,7 @@
 from django.db import models
 from knox.models import AbstractAuthToken
 
-from sovi.events import catalog
+from sovi_events import catalog
 
 
 class ApiToken(AbstractAuthToken):  # type: ignore[misc]  # knox has no types

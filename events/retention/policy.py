@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from events.durations import parse_duration
-from sovi.events import catalog
+from sovi_events import catalog
 
 
 @dataclass(frozen=True)

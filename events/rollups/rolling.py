@@ -7,7 +7,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from events.rows import read_rows
-from sovi.events import settled
+from sovi_events.following import settled
 
 from . import statements
 

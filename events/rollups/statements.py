@@ -6,7 +6,7 @@ hours later. So rolling up advances by ids, and what has a higher id is counted 
 deletes events takes them out of the rollups in the same transaction. Both hold `LOCK` meanwhile.
 """
 
-from sovi.events.statements import last_id
+from sovi_events.statements import last_id
 
 LOCK = "SELECT pg_advisory_xact_lock(8317708086930599788)"
 """Of the transaction; each statement after it sees what the holder before has committed."""

@@ -1,4 +1,4 @@
-from sovi.events.storable import storable_text
+from sovi_events.storable import storable_text
 
 _EXCERPT_BEFORE = 20
 _EXCERPT_AFTER = 10

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from sovi.events import catalog
-from sovi.events.position import MAX_ID
+from sovi_events import catalog
+from sovi_events.following.position import MAX_ID
 
 from .times import read_time
 

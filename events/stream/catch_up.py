@@ -10,7 +10,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from events.connections import Readers
-from sovi.events.position import Position
+from sovi_events.following.position import Position
 
 from . import statements
 from .contents import ACTIONS, EVENTS, FEEDS, Action, Event, Feed

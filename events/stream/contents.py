@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 from events.models.multirange import ids_in
 from events.representation import instant, represent
-from sovi.events.statements import COLUMNS
+from sovi_events.statements import COLUMNS
 
 from .messages import dump
 

@@ -1,8 +1,8 @@
 """Where a page stands that is made now: its stream goes on from there, and misses nothing."""
 
 from events.rows import read_rows
-from sovi.events.position import Position
-from sovi.events.statements import gaps_below, newest_id
+from sovi_events.following.position import Position
+from sovi_events.statements import gaps_below, newest_id
 
 from .contents import FEEDS
 from .place import Place

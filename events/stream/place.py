@@ -2,7 +2,7 @@
 
 from typing import NamedTuple, Self
 
-from sovi.events.position import Position
+from sovi_events.following.position import Position
 
 from . import positions
 from .contents import Feed

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from sovi.events.position import Position
+from sovi_events.following.position import Position
 
 Ranges = tuple[tuple[int, int], ...]
 

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple, Self
 import psycopg
 from psycopg.rows import dict_row
 
-from sovi.events.position import MAX_GAPS, Position
-from sovi.events.settled import Tracker
-from sovi.events.statements import HOLDERS, gaps_below, last_id, newest_id, read_above, read_late
+from sovi_events.following.position import MAX_GAPS, Position
+from sovi_events.following.settled import Tracker
+from sovi_events.statements import HOLDERS, gaps_below, last_id, newest_id, read_above, read_late
 
 from .contents import Action, Event, Feed
 

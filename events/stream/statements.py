@@ -1,4 +1,4 @@
-"""The stream's SQL besides what all share who follow the table (`sovi.events.statements`).
+"""The stream's SQL besides what all share who follow the table (`sovi_events.statements`).
 
 `wanted` is a query of ids. Parameters are psycopg's `%s`, as Django
 writes them.
@@ -6,7 +6,7 @@ writes them.
 
 from collections.abc import Sequence
 
-from sovi.events.statements import last_id
+from sovi_events.statements import last_id
 
 from .contents import FEEDS
 

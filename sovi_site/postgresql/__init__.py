@@ -1,1 +1,1 @@
-"""Django's PostgreSQL backend, at the place `sovi.database` names."""
+"""Django's PostgreSQL backend, at the place `sovi_events.database` names."""

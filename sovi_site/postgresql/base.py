@@ -3,8 +3,8 @@ from typing import Any
 import psycopg
 from django.db.backends.postgresql import base
 
-from sovi import database
-from sovi.events.loaders import NearestTimestamptz
+from sovi_events import database
+from sovi_events.loaders import NearestTimestamptz
 
 from .client import DatabaseClient
 

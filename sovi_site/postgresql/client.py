@@ -4,11 +4,11 @@ from typing import Any
 from django.db.backends.postgresql import client
 from psycopg.conninfo import make_conninfo
 
-from sovi import database
+from sovi_events import database
 
 
 class DatabaseClient(client.DatabaseClient):
-    """`manage.py dbshell`, at the place `sovi.database` names."""
+    """`manage.py dbshell`, at the place `sovi_events.database` names."""
 
     @classmethod
     def settings_to_cmd_args_env(

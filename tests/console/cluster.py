@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlencode
 
-from sovi.embedded_home import locate
-from sovi.embedded_server import Server
+from sovi_events.embedded.home import locate
+from sovi_events.embedded.server import Server
 
 
 class Cluster:

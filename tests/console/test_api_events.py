@@ -10,9 +10,8 @@ from django.test import Client
 from queries import captured_queries
 
 from events.models import EventAction, SystemEvent
-from sovi import database
-from sovi.events import catalog
-from sovi.events.statements import COLUMNS
+from sovi_events import catalog, database
+from sovi_events.statements import COLUMNS
 
 pytestmark = pytest.mark.django_db
 

@@ -15,7 +15,7 @@ from emission import EVENT, a_client, a_producer, ids, numbered, run, send, stor
 from streaming import eventually
 
 from events.models import EventReceipt
-from sovi import database
+from sovi_events import database
 
 pytestmark = pytest.mark.django_db
 

@@ -12,8 +12,8 @@ from django.test import Client
 from queries import captured_queries
 
 from events.models import SystemEvent
-from sovi import database
-from sovi.events import settled
+from sovi_events import database
+from sovi_events.following import settled
 
 INSERT = (
     "INSERT INTO system_events (category, severity, event_type, message)"

@@ -15,7 +15,7 @@ from bulk_jobs import COLLEAGUE, add_many, make_job, recorded, unresolved, wait_
 from django.core.management import CommandError, call_command
 
 from events.models import BulkJob, EventAction, SystemEvent
-from sovi import database
+from sovi_events import database
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

@@ -22,7 +22,7 @@ from events.bulk import lock
 from events.bulk.pace import MAX_ROWS, TARGET_SECONDS, Pace
 from events.bulk.runner import run
 from events.models import BulkJob, EventAction, SystemEvent
-from sovi import database
+from sovi_events import database
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -11,7 +11,7 @@ from events.bulk.frozen import freeze, thaw
 from events.bulk.preview import Extent, measure, preview
 from events.models import Device, SystemEvent
 from events.time_limit import TookTooLong, time_limit
-from sovi import database
+from sovi_events import database
 
 pytestmark = pytest.mark.django_db
 

@@ -12,7 +12,7 @@ from streaming import make_token, run_server
 
 from events.bulk.workers import Workers
 from events.models import BulkJob
-from sovi import database
+from sovi_events import database
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -25,7 +25,7 @@ from streaming import eventually, insert, make_token, run_server, writer
 from events.export.formats import CSV, NDJSON
 from events.models import ApiToken, Device, SystemEvent
 from events.representation import represent
-from sovi.events.statements import COLUMNS
+from sovi_events.statements import COLUMNS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

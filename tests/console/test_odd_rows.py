@@ -9,8 +9,9 @@ from django.test import Client
 from streaming import a_hub, collecting, until
 
 from events.models import Device, SystemEvent
-from sovi import database, events
-from sovi.events.position import MAX_ID
+from sovi import events
+from sovi_events import database
+from sovi_events.following.position import MAX_ID
 
 BEYOND_FLOAT = "'{\"n\": ' || repeat('9', 400) || '.5}'"
 ODD = {

@@ -28,8 +28,8 @@ from events.models import SystemEvent
 from events.stream import catch_up, statements
 from events.stream.contents import EVENTS
 from events.stream.selection import Selection
-from sovi import database
-from sovi.events.query import Query
+from sovi_events import database
+from sovi_events.query import Query
 
 ROWS = 200_000
 SORTED_ROWS = 10_000

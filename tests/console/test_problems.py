@@ -18,8 +18,7 @@ from django.utils import timezone
 from events.console import kinds, statements
 from events.console.kinds import Kind, Problems, read_problems
 from events.models import Account, Device, EventAction, SystemEvent
-from sovi import database
-from sovi.events import catalog
+from sovi_events import catalog, database
 
 pytestmark = pytest.mark.django_db
 

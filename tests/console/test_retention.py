@@ -26,7 +26,7 @@ from events.models import EventAction, SystemEvent
 from events.retention import pruning
 from events.retention.policy import Policy
 from events.retention.pruning import count_due, one_at_a_time, prune
-from sovi import database
+from sovi_events import database
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NOW = timezone.now()

@@ -17,7 +17,7 @@ from events.retention.policy import Policy
 from events.retention.pruning import prune
 from events.rollups.rolling import roll_up
 from events.rollups.statements import LOCK
-from sovi import database
+from sovi_events import database
 
 KINDS = "severity, category, event_type"
 GRAINS = {"15 minutes": 15, "1 hour": 60, "24 hours": 1440}

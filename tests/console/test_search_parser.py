@@ -21,7 +21,7 @@ from events.search.query import (
     Words,
     quoted,
 )
-from sovi.events.storable import storable_text
+from sovi_events.storable import storable_text
 
 # Of what the language is made of, so that chance finds its corners, and of anything else.
 PIECES = st.sampled_from(

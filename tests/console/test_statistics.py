@@ -21,7 +21,7 @@ from events.retention.pruning import prune
 from events.rollups.rolling import roll_up, start_over
 from events.statistics import counting
 from events.statistics.buckets import MAX_BUCKETS, cover, parse_length
-from sovi import database
+from sovi_events import database
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

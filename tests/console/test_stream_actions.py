@@ -26,7 +26,7 @@ from streaming import (
 from events.actor import Actor
 from events.models import EventAction, SystemEvent
 from sovi import events
-from sovi.events.position import MAX_ID
+from sovi_events.following.position import MAX_ID
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -30,7 +30,7 @@ from streaming import (
 from events.models import ApiToken, Device, SystemEvent
 from events.representation import represent
 from events.stream.hub import ENTERING
-from sovi.events.statements import COLUMNS
+from sovi_events.statements import COLUMNS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

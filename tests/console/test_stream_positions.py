@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.stream.positions import Course, above, before, lacking, narrowed, united, up_to
-from sovi.events.position import Position
+from sovi_events.following.position import Position
 
 TOP = 30
 

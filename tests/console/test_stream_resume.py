@@ -11,7 +11,7 @@ from streaming import Collector, a_hub, collecting, insert, parse, selection, un
 from events.connections import Readers
 from events.stream.catch_up import read_pages
 from events.stream.place import NOWHERE, Place
-from sovi.events.position import Position
+from sovi_events.following.position import Position
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -1,4 +1,4 @@
-"""`python -m sovi.tail` as its user runs it: in a pipe, on a terminal, over restarts."""
+"""`python -m sovi_events.tail` as its user runs it: in a pipe, on a terminal, over restarts."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from sovi import events
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-COMMAND = [sys.executable, "-m", "sovi.tail"]
+COMMAND = [sys.executable, "-m", "sovi_events.tail"]
 
 
 @pytest.fixture

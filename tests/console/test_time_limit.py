@@ -12,7 +12,7 @@ from django.test import Client
 from events.bounded import bounded_count
 from events.models import SystemEvent
 from events.time_limit import TookTooLong, time_limit
-from sovi import database
+from sovi_events import database
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

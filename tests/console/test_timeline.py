@@ -23,7 +23,7 @@ from events.console.silence import silences
 from events.console.timeline import read_events
 from events.models import Account, Device, SystemEvent
 from events.time_limit import time_limit
-from sovi import database
+from sovi_events import database
 
 TIMELINE = "/admin/events/timeline/"
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)

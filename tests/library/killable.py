@@ -17,11 +17,12 @@ import psycopg
 from patience import eventually
 from psycopg import sql
 
-from sovi import embedded_binaries, embedded_home
-from sovi.embedded_home import SOCKET_NAME, Home
-from sovi.embedded_server import Server
+from sovi_events.embedded import binaries as embedded_binaries
+from sovi_events.embedded import home as embedded_home
+from sovi_events.embedded.home import SOCKET_NAME, Home
+from sovi_events.embedded.server import Server
 
-ROOT = Path(embedded_home.__file__).parents[1]
+ROOT = Path(embedded_home.__file__).parents[2]
 TEMPLATE = "migrated"
 
 

@@ -6,6 +6,7 @@ from machine import Machine
 
 EMIT = """
 import asyncio, atexit, json, os, signal, sys, threading, time
+import sovi_events
 from sovi import events
 
 def emit(message):

@@ -68,12 +68,12 @@ class Machine:
         return self.finish(self.start(path), seconds)
 
     def spool(self, *arguments: str, status: int = 0, seconds: float = EXIT_SECONDS) -> str:
-        """Run `python -m sovi.spool`, which must exit with `status`; return its stdout."""
-        process = self.start("-m", "sovi.spool", *arguments)
+        """Run `python -m sovi_events.spool`, which must exit with `status`; return its stdout."""
+        process = self.start("-m", "sovi_events.spool", *arguments)
         return self.finish(process, seconds, status)
 
     def spool_status(self) -> dict[str, Any]:
-        """What `python -m sovi.spool status` says of the one database, which has events there."""
+        """What `python -m sovi_events.spool status` says of the one database with events there."""
         found: dict[str, Any] = json.loads(self.spool("status", "--json", status=1))
         return found
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sovi.embedded_home import Home
+from sovi_events.embedded.home import Home
 
 
 @dataclass

@@ -8,6 +8,8 @@ import threading
 import time
 from typing import Any
 
+import sovi_events
+import sovi_events.client
 from sovi import events
 
 
@@ -38,6 +40,7 @@ if __name__ == "__main__":
         **{function.__name__: function for function in (emit, timed, emit_all)},
         **{module.__name__.rpartition(".")[2]: module for module in (asyncio, threading, time)},
         "events": events,
+        "sovi_events": sovi_events,
     }
     for line in sys.stdin:
         try:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from events.models import EventAction
-from sovi.events import InvalidEvent
-from sovi.events.storable import MESSAGE_BYTES
+from sovi_events import InvalidEvent
+from sovi_events.storable import MESSAGE_BYTES
 
 
 class Shy:

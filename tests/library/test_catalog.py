@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from sovi.events import catalog
+from sovi_events import catalog
 
 SPECIFICATION = (Path(__file__).parents[2] / "docs" / "event-system.md").read_text()
 

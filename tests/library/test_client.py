@@ -20,9 +20,9 @@ from django.db import connection, transaction
 from psycopg.rows import namedtuple_row
 
 from events.models import Device, SystemEvent
-from sovi import database, events
-from sovi.events import storable
-from sovi.events.client import _link, _writer
+from sovi import events
+from sovi_events import database, storable
+from sovi_events.client import _link, _writer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -391,7 +391,7 @@ def test_a_fork_while_another_thread_is_in_a_call_does_not_hang_the_child() -> N
 FORK_AND_EXIT = """
 import asyncio, os, sys
 from sovi import events
-from sovi.events.client import _async_link, _link, _writer
+from sovi_events.client import _async_link, _link, _writer
 
 ARGUMENTS = ("auth", "info", "x", "x")
 

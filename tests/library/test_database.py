@@ -9,8 +9,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from sovi import database
-from sovi.database import DatabaseConfigurationError
+from sovi_events import database
+from sovi_events.database import DatabaseConfigurationError
 
 SECRET = "hunter2hunter2"
 
@@ -184,7 +184,9 @@ def test_embedded_database_is_named_without_starting_it(
 
 def test_import_starts_nothing_and_takes_no_django(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-    script = "import sys, sovi.database; print('django' in sys.modules, 'psutil' in sys.modules)"
+    script = (
+        "import sys, sovi_events.database; print('django' in sys.modules, 'psutil' in sys.modules)"
+    )
 
     done = subprocess.run(
         [sys.executable, "-c", script],

@@ -23,10 +23,11 @@ from typing import Any
 
 import pytest
 
-from sovi import embedded_binaries, embedded_home
-from sovi.embedded_home import Home
+from sovi_events.embedded import binaries as embedded_binaries
+from sovi_events.embedded import home as embedded_home
+from sovi_events.embedded.home import Home
 
-PROJECT = Path(embedded_home.__file__).parents[1]
+PROJECT = Path(embedded_home.__file__).parents[2]
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 PATIENCE_SECONDS = 60
 IS_ROOT = os.geteuid() == 0
@@ -35,7 +36,7 @@ IS_ROOT = os.geteuid() == 0
 CLIENT = """
 import encodings.idna, json, os, sys
 import psycopg
-from sovi import database
+from sovi_events import database
 
 def query(text):
     with psycopg.connect(database.connection_string(), autocommit=True) as connection:
@@ -532,7 +533,7 @@ def test_folder_of_another_user_is_refused(place: Place, mode: int) -> None:
 def test_project_below_a_private_home_keeps_its_permissions(place: Place) -> None:
     private = place.folder / "private"
     project = private / "project"
-    shutil.copytree(PROJECT / "sovi", project / "sovi")
+    shutil.copytree(PROJECT / "sovi_events", project / "sovi_events")
     (project / "manage.py").touch()
     private.chmod(0o700)
     modes = {path: path.stat().st_mode for path in (place.folder, private, project)}

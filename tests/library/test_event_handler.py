@@ -19,7 +19,7 @@ import psycopg
 import pytest
 
 from events.models import SystemEvent
-from sovi.events import EventHandler, InvalidEvent
+from sovi_events import EventHandler, InvalidEvent
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -189,7 +189,7 @@ def test_a_name_that_is_none_is_refused_when_the_handler_is_made(argument: str) 
 
 
 @pytest.mark.parametrize(
-    "name", ["sovi.events", "sovi.events.client", "sovi.database", "sovi.spool", "psycopg.pool"]
+    "name", ["sovi_events", "sovi_events.client", "sovi_events.spool.drain", "psycopg.pool"]
 )
 def test_what_the_library_and_its_driver_log_is_no_event(root: logging.Logger, name: str) -> None:
     logging.getLogger(name).error("About an event")
@@ -262,7 +262,7 @@ def test_threads_log_at_once(log: logging.Logger) -> None:
 def test_a_thread_that_waits_for_the_database_keeps_no_other_waiting(
     log: logging.Logger, handler: EventHandler
 ) -> None:
-    own = logging.LogRecord("sovi.events.client", 40, "x.py", 1, "Slow", (), None)
+    own = logging.LogRecord("sovi_events.client", 40, "x.py", 1, "Slow", (), None)
     with ThreadPoolExecutor(2) as pool, psycopg.connect(os.environ["DATABASE_URL"]) as other:
         other.execute("LOCK TABLE system_events")
         waiting = pool.submit(log.error, "Hello")

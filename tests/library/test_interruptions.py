@@ -237,7 +237,7 @@ for point in range(200):
         if not left:
             sys.settrace(None)
             raise KeyboardInterrupt
-        left -= frame.f_code.co_filename.endswith("spool_file.py")
+        left -= frame.f_code.co_filename.endswith("spool/file.py")
         return interrupt
     sys.settrace(interrupt)
     try:
@@ -336,8 +336,8 @@ def test_who_keeps_the_events_of_others_though_handlers_raise_keeps_each_once(
     machine: Machine,
 ) -> None:
     said = machine.run(f"""{EMIT}
-from sovi.events.slips import Slips
-from sovi.events.turns import Turns
+from sovi_events.spool.slips import Slips
+from sovi_events.writing.turns import Turns
 really = Slips.put
 interrupted = []
 def interrupt(*args):
@@ -370,14 +370,14 @@ def interrupt(frame, what, argument):
         sys.settrace(None)
         raise KeyboardInterrupt
 assert emit("before")
-events.client._writer._was_interrupted = True
+sovi_events.client._writer._was_interrupted = True
 sys.settrace(interrupt)
 try:
     emit("interrupted")
 except KeyboardInterrupt:
     print("interrupted")
 assert emit("after")
-assert not events.client._writer._was_interrupted
+assert not sovi_events.client._writer._was_interrupted
 """)
     assert said == "interrupted\n"
     assert machine.rows() == ["before", "interrupted", "after"]
@@ -387,7 +387,7 @@ def test_what_a_handler_left_is_drained_though_another_thread_ends_its_emit_mean
     machine: Machine,
 ) -> None:
     machine.run(f"""{EMIT}
-from sovi.events.slips import Slips
+from sovi_events.spool.slips import Slips
 put = Slips.put
 def put_while_another_emits(self, batch, *, attempted):
     thread = threading.Thread(target=emit, args=["meanwhile"])
@@ -395,7 +395,7 @@ def put_while_another_emits(self, batch, *, attempted):
     thread.join()
     return put(self, batch, attempted=attempted)
 Slips.put = put_while_another_emits
-from sovi.events.interruption import this_thread
+from sovi_events.writing.interruption import this_thread
 assert emit("before")
 this_thread.is_storing = True  # as it is for a handler that interrupts an emit
 assert emit("handler") is None
@@ -422,7 +422,7 @@ async def emit_some():
             if not left and frame.f_code.co_name != "_leave":
                 sys.settrace(None)
                 raise KeyboardInterrupt
-            left -= "sovi/events" in frame.f_code.co_filename
+            left -= "sovi_events" in frame.f_code.co_filename
             return interrupt
         try:
             sys.settrace(interrupt)

@@ -5,9 +5,9 @@ from ledger import EMIT, flushed
 from machine import Machine
 
 LOST = f"""{EMIT}
-from sovi.events import call
-from sovi.events.delivery import Delivery
-from sovi.events.turns import Turns
+from sovi_events.writing import call
+from sovi_events.writing.delivery import Delivery
+from sovi_events.writing.turns import Turns
 
 call.GRACE_SECONDS = 0.2
 back = threading.Event()
@@ -57,7 +57,7 @@ Turns.gather = gather
 Delivery.deliver = first_is_stuck(Delivery.deliver)
 leading = threading.Thread(target=emit, args=["leader"])
 leading.start()
-while not events.client._writer._turns.leader: time.sleep(0.01)
+while not sovi_events.client._writer._turns.leader: time.sleep(0.01)
 print(emit("follower") is None)
 print(emit("next") is None)
 back.set()
@@ -92,7 +92,7 @@ Turns.gather, Delivery.deliver = gather_and_be_stuck, deliver
 returning = threading.Thread(target=emit, args=["returned"])
 returning.start()
 is_stuck.wait()
-while not events.client._writer._turns.leader.is_late: time.sleep(0.01)
+while not sovi_events.client._writer._turns.leader.is_late: time.sleep(0.01)
 print(emit("took over") is None, shared)
 """)
     assert said.strip() == "False []"

@@ -15,7 +15,7 @@ from machine import Machine
 from mounted import a_small_disk
 from patience import eventually
 
-from sovi.events.call import GRACE_SECONDS
+from sovi_events.writing.call import GRACE_SECONDS
 
 TIMEOUT_SECONDS = 0.5
 SLACK_SECONDS = 1.5
@@ -235,7 +235,7 @@ many = [{"category": "auth", "severity": "info", "event_type": "many", "message"
         for n in range(30_000)]
 leader = threading.Thread(target=lambda: events.emit_many(many))
 leader.start()
-while events.client._writer._turns.leader is None: time.sleep(0.001)
+while sovi_events.client._writer._turns.leader is None: time.sleep(0.001)
 answered = []
 threads = [threading.Thread(target=lambda n=n: answered.append(timed(f"small {n}")))
            for n in range(4)]

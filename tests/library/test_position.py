@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sovi.events.position import MAX_GAPS, Position
+from sovi_events.following.position import MAX_GAPS, Position
 
 
 @given(st.sets(st.integers(1, 60)))

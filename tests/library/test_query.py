@@ -10,8 +10,8 @@ import pytest
 from django.db import connection
 
 from events.models import SystemEvent
-from sovi.events import InvalidEvent
-from sovi.events.statements import COLUMNS
+from sovi_events import InvalidEvent
+from sovi_events.statements import COLUMNS
 
 
 class Gravity(enum.StrEnum):

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from sovi.events import InvalidEvent, catalog
-from sovi.events.record import MANY, Record, Records
+from sovi_events import InvalidEvent, catalog
+from sovi_events.record import MANY, Record, Records
 
 GOOD = {
     "category": "scheduler",

@@ -17,7 +17,7 @@ from events.actor import Actor
 from events.models import EventAction, SystemEvent
 from events.models.event import CHUNK_ROWS
 from sovi import events
-from sovi.events.catalog import Resolver
+from sovi_events.catalog import Resolver
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

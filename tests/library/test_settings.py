@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from sovi.events import ConfigurationError, emit
-from sovi.events.client import _writer
-from sovi.events.settings import Settings, spool_folder
+from sovi_events import ConfigurationError, emit
+from sovi_events.client import _writer
+from sovi_events.settings import Settings, spool_folder
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sovi.events import statements
-from sovi.events.position import MAX_GAPS
-from sovi.events.settled import Memory, Tracker, read_horizon
+from sovi_events import statements
+from sovi_events.following.position import MAX_GAPS
+from sovi_events.following.settled import Memory, Tracker, read_horizon
 
 
 @dataclass

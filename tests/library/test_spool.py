@@ -13,11 +13,13 @@ import pytest
 from patience import eventually
 
 from events.models import EventReceipt, SystemEvent
-from sovi.events import connection, drain, storing
-from sovi.events.batch import Batch
-from sovi.events.bounded import BoundedConnection
-from sovi.events.record import Record
-from sovi.events.spool import Spool
+from sovi_events import connection
+from sovi_events.record import Record
+from sovi_events.spool import drain
+from sovi_events.spool.store import Spool
+from sovi_events.writing import insert
+from sovi_events.writing.batch import Batch
+from sovi_events.writing.bounded import BoundedConnection
 
 MEGABYTE = 1024 * 1024
 
@@ -95,7 +97,7 @@ def test_a_damaged_file_is_kept_aside_and_events_go_on(
 def test_what_another_process_keeps_from_the_file_goes_to_a_slip_and_is_taken_in_later(
     spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sovi.events.spool_file.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("sovi_events.spool.file.BUSY_SECONDS", 0.05)
     spool.put([batch("before")])
     spool = Spool(spool.folder, MEGABYTE)
     with closing(sqlite3.connect(spool.path, isolation_level=None)) as holder:
@@ -198,7 +200,7 @@ def test_a_batch_that_was_stored_before_it_would_be_refused_is_stored_once(
     spool: Spool, link: BoundedConnection
 ) -> None:
     cut_off = batch("a", "poison", "b")
-    storing.store(link, cut_off, deadline=time.monotonic() + 30)
+    insert.store(link, cut_off, deadline=time.monotonic() + 30)
     link.execute(
         "ALTER TABLE system_events ADD CONSTRAINT no_poison CHECK (message <> 'poison') NOT VALID"
     )

@@ -278,7 +278,7 @@ def test_several_drainers_store_each_event_once_and_in_order(
     first.kill()
     killable.start()
 
-    drainers = [machine.start("-m", "sovi.spool", "drain") for _ in range(3)]
+    drainers = [machine.start("-m", "sovi_events.spool", "drain") for _ in range(3)]
     producers = [machine.producer() for _ in range(2)]
     for number, producer in enumerate(producers):
         producer.emit(f"live {number}")
@@ -304,13 +304,13 @@ def test_a_drainer_killed_or_cut_midway_leaves_the_rest_to_the_next(
         $$ BEGIN PERFORM pg_sleep(0.001); RETURN NEW; END $$;
         CREATE TRIGGER dawdle BEFORE INSERT ON system_events FOR EACH ROW EXECUTE FUNCTION dawdle()
     """)
-    drainer = machine.start("-m", "sovi.spool", "drain")
+    drainer = machine.start("-m", "sovi_events.spool", "drain")
     storing = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
     eventually(lambda: machine.execute(storing), "the drainer stores nothing")
     drainer.kill()  # what it was at may be committed all the same
     for number in (2, 3, 5, 8):
         proxy.cut_reply(number)
-        machine.start("-m", "sovi.spool", "drain").communicate(timeout=30)
+        machine.start("-m", "sovi_events.spool", "drain").communicate(timeout=30)
     machine.spool("drain")
     machine.await_exactly(numbered("event", 400))
 

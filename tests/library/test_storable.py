@@ -18,8 +18,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sovi.events import storable
-from sovi.events.storable import CONTEXT_BYTES, MESSAGE_BYTES, TRUNCATED_KEY
+from sovi_events import storable
+from sovi_events.storable import CONTEXT_BYTES, MESSAGE_BYTES, TRUNCATED_KEY
 
 
 def made(value: Any) -> Any:

@@ -15,11 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from events.models import EventReceipt, SystemEvent
-from sovi.events import connection, storing
-from sovi.events.batch import Batch, new_receipt
-from sovi.events.bounded import BoundedConnection
-from sovi.events.record import MANY, Record
-from sovi.events.storing import Refused, Unavailable
+from sovi_events import connection
+from sovi_events.record import MANY, Record
+from sovi_events.writing import insert
+from sovi_events.writing.batch import Batch, new_receipt
+from sovi_events.writing.bounded import BoundedConnection
+from sovi_events.writing.insert import Refused, Unavailable
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -39,7 +40,7 @@ def batch(*messages: str, **fields: object) -> Batch:
 
 
 def store(link: BoundedConnection, given: Batch, **options: bool) -> list[int]:
-    return storing.store(link, given, deadline=time.monotonic() + 30, **options)
+    return insert.store(link, given, deadline=time.monotonic() + 30, **options)
 
 
 @settings(
@@ -98,7 +99,7 @@ def test_unknown_subjects_go_into_the_context_and_a_batch_sent_again_is_still_th
 
 def test_several_batches_stored_together_have_a_receipt_each(link: BoundedConnection) -> None:
     batches = [batch("a", "b"), batch("c"), batch("d", "e", "f")]
-    storing.store_all(link, batches, deadline=time.monotonic() + 30)
+    insert.store_all(link, batches, deadline=time.monotonic() + 30)
     ids = [store(link, one) for one in batches]
     assert [len(some) for some in ids] == [2, 1, 3]
     messages = SystemEvent.objects.order_by("pk").values_list("message", flat=True)
@@ -141,7 +142,7 @@ def test_a_statement_that_takes_too_long_ends_at_the_deadline(link: BoundedConne
     with psycopg.connect(os.environ["DATABASE_URL"]) as blocker:
         blocker.execute("LOCK TABLE system_events IN EXCLUSIVE MODE")
         with pytest.raises(Unavailable, match="too long"):
-            storing.store(link, batch("x"), deadline=time.monotonic() + 0.1)
+            insert.store(link, batch("x"), deadline=time.monotonic() + 0.1)
 
 
 def test_only_receipts_older_than_30_days_are_pruned(link: BoundedConnection) -> None:
@@ -153,7 +154,7 @@ def test_only_receipts_older_than_30_days_are_pruned(link: BoundedConnection) ->
         EventReceipt.objects.create(
             id=uuid.uuid4(), created_at=made, event_ids=[], request_digest=name.encode()
         )
-    assert storing.prune_receipts(link, deadline=time.monotonic() + 30) == 2
+    assert insert.prune_receipts(link, deadline=time.monotonic() + 30) == 2
     assert {
         receipt.created_at > now - timedelta(days=30) for receipt in EventReceipt.objects.all()
     } == {True}
@@ -189,7 +190,7 @@ def test_a_role_with_the_rights_that_are_documented_stores_and_prunes() -> None:
                 for events in (1, 2, MANY):
                     assert len(store(link, batch(*["x"] * events))) == events
                     assert store(link, batch(*["x"] * events, device_id=uuid.uuid4()))
-                assert storing.prune_receipts(link, deadline=time.monotonic() + 30) == 0
+                assert insert.prune_receipts(link, deadline=time.monotonic() + 30) == 0
         finally:
             admin.execute(f"DROP OWNED BY {name}")
             admin.execute(f"DROP ROLE {name}")

@@ -2,10 +2,10 @@
 
 import pytest
 
-from sovi.events.batch import Batch
-from sovi.events.call import GRACE_SECONDS, Call
-from sovi.events.record import Record
-from sovi.events.turns import Turns, Verdict
+from sovi_events.record import Record
+from sovi_events.writing.batch import Batch
+from sovi_events.writing.call import GRACE_SECONDS, Call
+from sovi_events.writing.turns import Turns, Verdict
 
 
 @pytest.fixture

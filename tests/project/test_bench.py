@@ -10,7 +10,8 @@ import pytest
 
 from bench.comparison import Comparison, Measurement, compare, timed
 from bench.scratch import ROOT, scratch_database
-from sovi import database, events
+from sovi import events
+from sovi_events import database
 
 
 def command(*arguments: str) -> list[str]:

@@ -21,8 +21,9 @@ from demo.fleet import Fleet
 from demo.outages import HOUR
 from demo.registry import register
 from demo.storyteller import Item, Moment, Resolution
-from sovi import database, events
-from sovi.events.catalog import EVENT_TYPES
+from sovi import events
+from sovi_events import database
+from sovi_events.catalog import EVENT_TYPES
 
 DEADLINE_SECONDS = 60
 FAILURES = {
@@ -255,7 +256,7 @@ def test_it_outlasts_a_database_that_goes_away(start: Callable[..., Demo]) -> No
         # What it says it emitted is there, the outage's events too.
         emitted = re.search(r"Emitted ([\d,]+) events", said)
         assert emitted
-        subprocess.run([sys.executable, "-m", "sovi.spool", "drain"], cwd=ROOT, check=True)
+        subprocess.run([sys.executable, "-m", "sovi_events.spool", "drain"], cwd=ROOT, check=True)
         assert count() >= int(emitted[1].replace(",", ""))
 
 

@@ -15,7 +15,7 @@ from live import PASSWORD, Live
 
 from events.representation import represent
 from sovi import events
-from sovi.events import catalog
+from sovi_events import catalog
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -19,7 +19,7 @@ import pytest
 from live import PASSWORD, PATIENCE_SECONDS, Live
 
 from sovi import events
-from sovi.events import catalog
+from sovi_events import catalog
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -20,7 +20,7 @@ import importlib.util
 import sys
 from pathlib import Path
 
-from sovi import events
+import sovi_events as events
 
 assert Path(events.__file__).is_relative_to(sys.prefix), events.__file__
 for name in ("django", "events", "sovi_site", "demo", "bench", "tests"):
@@ -41,17 +41,27 @@ def run(*command: object, **environment: str) -> str:
     return done.stdout
 
 
+def build(project: Path, folder: Path) -> Path:
+    """Return the wheel as pip builds it, from a copy: setuptools writes beside what it builds."""
+    source = folder / "project"
+    shutil.copytree(project, source, ignore=shutil.ignore_patterns(".*", "build", "*.egg-info"))
+    # Without isolation setuptools is this environment's, and no registry is asked.
+    options = ("--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", folder)
+    run(sys.executable, "-m", "pip", "wheel", "--quiet", *options, source)
+    [built] = folder.glob("*.whl")
+    return built
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel as pip builds it, from a copy: setuptools writes beside what it builds."""
-    source = tmp_path_factory.mktemp("source") / "project"
-    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".*", "build", "*.egg-info"))
-    target = tmp_path_factory.mktemp("wheel")
-    # Without isolation setuptools is this environment's, and no registry is asked.
-    options = ("--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", target)
-    run(sys.executable, "-m", "pip", "wheel", "--quiet", *options, source)
-    [built] = target.glob("*.whl")
-    return built
+    """The library's."""
+    return build(ROOT, tmp_path_factory.mktemp("library"))
+
+
+@pytest.fixture(scope="module")
+def import_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That of the name `from sovi import events`."""
+    return build(ROOT / "sovi", tmp_path_factory.mktemp("import"))
 
 
 def needed(requirements: list[str] | None, extra: str = "") -> dict[str, Distribution]:
@@ -67,14 +77,34 @@ def needed(requirements: list[str] | None, extra: str = "") -> dict[str, Distrib
     return found
 
 
-@pytest.fixture(scope="module")
-def producer(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pip(python: Path, *arguments: object) -> str:
+    """Run this environment's pip on another environment, without a registry."""
+    return run(sys.executable, "-m", "pip", "--python", python, *arguments)
+
+
+def install(python: Path, *what: object) -> None:
+    options = ("--quiet", "--no-index", "--no-deps", "--no-build-isolation")
+    pip(python, "install", *options, *what)
+
+
+def packages_of(python: Path) -> Path:
+    return Path(sysconfig.get_path("purelib", vars={"base": str(python.parents[1])}))
+
+
+def lend(one: Distribution, python: Path) -> None:
+    """Let another environment use what is installed in this one."""
+    tops = {path.parts[0] for path in one.files or [] if path.parts[0] != ".."}
+    for top in tops - {"__pycache__"}:
+        (packages_of(python) / top).symlink_to(Path(str(one.locate_file(top))))
+
+
+@pytest.fixture
+def producer(wheel: Path, tmp_path: Path) -> Path:
     """The Python of an environment where the wheel alone was installed, with what it asks for."""
-    home = tmp_path_factory.mktemp("producer")
+    home = tmp_path / "producer"
     run(sys.executable, "-m", "venv", "--without-pip", home)
     python = home / "bin" / "python"
-    pip = (sys.executable, "-m", "pip", "--python", python)
-    run(*pip, "install", "--quiet", "--no-index", "--no-deps", wheel)
+    install(python, wheel)
     # What pip would fetch stands in this environment already.
     with zipfile.ZipFile(wheel) as archive:
         [metadata] = [name for name in archive.namelist() if name.endswith("/METADATA")]
@@ -84,22 +114,18 @@ def producer(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         for line in text.splitlines()
         if line.startswith("Requires-Dist: ")
     ]
-    packages = Path(sysconfig.get_path("purelib", vars={"base": str(home)}))
     for one in needed(asked).values():
-        tops = {path.parts[0] for path in one.files or [] if path.parts[0] != ".."}
-        for top in tops - {"__pycache__"}:
-            (packages / top).symlink_to(Path(str(one.locate_file(top))))
-    assert run(*pip, "check") == "No broken requirements found.\n"
+        lend(one, python)
+    assert pip(python, "check") == "No broken requirements found.\n"
     return python
 
 
 def test_the_wheel_holds_the_library_alone(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
-    files = (ROOT / "sovi").rglob("*.py")
+    files = (path for path in (ROOT / "sovi_events").rglob("*") if path.suffix in (".py", ".typed"))
     assert names == {path.relative_to(ROOT).as_posix() for path in files}
-    assert "sovi/events/client.py" in names
-    assert "sovi/__init__.py" not in names
+    assert {"sovi_events/client.py", "sovi_events/py.typed"} <= names
 
 
 @pytest.mark.django_db(transaction=True)
@@ -113,3 +139,94 @@ def test_a_producers_environment_emits_without_django(producer: Path, tmp_path: 
     assert {name.partition("-")[0] for name in installed} <= {
         *("psycopg", "psycopg_binary", "sovi_events", "typing_extensions"),
     }
+
+
+def stand_in(folder: Path) -> Path:
+    """A project that owns the name `sovi`, with events of its own, as SOVI's repository does."""
+    project = folder / "stand_in"
+    (project / "sovi").mkdir(parents=True)
+    (project / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
+        '[project]\nname = "sovi"\nversion = "1"\n[tool.setuptools]\npackages = ["sovi"]\n'
+    )
+    (project / "sovi" / "__init__.py").write_text("")
+    (project / "sovi" / "events.py").write_text("OWNER = 'SOVI'\n")
+    return project
+
+
+USES_BOTH = """
+import sovi_events
+from sovi import events
+
+assert events.OWNER == "SOVI"
+assert sovi_events.emit.__module__ == "sovi_events.client"
+"""
+
+
+@pytest.mark.parametrize("editable", [False, True], ids=["wheel", "editable"])
+def test_the_library_leaves_a_package_sovi_of_its_users_alone(
+    producer: Path, wheel: Path, tmp_path: Path, editable: bool
+) -> None:
+    project = stand_in(tmp_path)
+    pip(producer, "uninstall", "--yes", "--quiet", "sovi-events")
+    if editable:
+        lend(distribution("setuptools"), producer)
+        install(producer, "--editable", project)
+    else:
+        install(producer, build(project, tmp_path / "built"))
+    owned = project / "sovi" if editable else packages_of(producer) / "sovi"
+    before = {path.name: path.read_bytes() for path in owned.glob("*.py")}
+    assert before.keys() == {"__init__.py", "events.py"}
+    install(producer, wheel)
+    run(producer, "-I", "-c", USES_BOTH)
+    pip(producer, "uninstall", "--yes", "--quiet", "sovi-events")
+    assert {path.name: path.read_bytes() for path in owned.glob("*.py")} == before
+    run(producer, "-I", "-c", "from sovi import events; assert events.OWNER == 'SOVI'")
+
+
+def test_the_specifications_import_is_a_distribution_of_its_own(
+    producer: Path, import_wheel: Path
+) -> None:
+    with zipfile.ZipFile(import_wheel) as archive:
+        names = {name for name in archive.namelist() if ".dist-info/" not in name}
+    assert names == {"sovi/events/__init__.py", "sovi/events/py.typed"}
+    install(producer, import_wheel)
+    assert pip(producer, "check") == "No broken requirements found.\n"
+    run(
+        producer, "-I", "-c", "from sovi import events; events.emit.__module__.index('sovi_events')"
+    )
+
+
+@pytest.mark.parametrize("imported", ["import sovi_events as events", "from sovi import events"])
+def test_a_consumer_is_checked_by_mypy_strictly(
+    producer: Path, import_wheel: Path, tmp_path: Path, imported: str
+) -> None:
+    install(producer, import_wheel)
+    program = tmp_path / "consumer.py"
+    program.write_text(
+        f"{imported}\n\n"
+        'event_id: int | None = events.emit("auth", "info", "captcha_failed", "Text")\n'
+        "rows = events.get_events(limit=5)\n"
+        'reveal_type(rows[0]["id"])\n'
+        'events.emit("auth", "info", "captcha_failed")\n'
+    )
+    mypy = (
+        sys.executable,
+        "-m",
+        "mypy",
+        "--strict",
+        "--config-file=",
+        f"--python-executable={producer}",
+    )
+    done = subprocess.run(
+        [*mypy, "--cache-dir", tmp_path / "cache", program],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stdout.splitlines() == [
+        'consumer.py:5: note: Revealed type is "Any"',
+        'consumer.py:6: error: Missing positional argument "message" in call to "emit"  [call-arg]',
+        "Found 1 error in 1 file (checked 1 source file)",
+    ]

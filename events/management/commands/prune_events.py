@@ -9,7 +9,7 @@ from django.utils import timezone
 from events.management.stopping import stopped_by_signals
 from events.retention.policy import Policy, parse_age
 from events.retention.pruning import Progress, count_due, one_at_a_time, prune
-from sovi.events import catalog
+from sovi_events import catalog
 
 
 def age(text: str) -> timedelta:

@@ -1,0 +1,281 @@
+"""Emit, query and resolve: each call twice, for threads and for event loops."""
+
+import asyncio
+import atexit
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from . import statements
+from .action import library_parameters
+from .catalog import Resolver
+from .connection import AsyncLink, Link, Rows
+from .following import settled
+from .query import Names, Query
+from .record import Record, Records
+from .writing.writer import Writer
+
+_link = Link()
+_async_link = AsyncLink()
+_writer = Writer()
+atexit.register(_writer.close)
+atexit.register(_link.close)
+
+
+def emit(
+    category: str,
+    severity: str,
+    event_type: str,
+    message: str,
+    *,
+    device_id: UUID | str | None = None,
+    account_id: UUID | str | None = None,
+    context: Mapping[str, Any] | None = None,
+) -> int | None:
+    """Store one event; return its id once it is committed, None once it is in the spool.
+
+    Commits by itself, whatever transaction the caller has open, together with what other threads
+    emit. Takes at most SOVI_EMIT_TIMEOUT_SECONDS: when PostgreSQL can't be reached, is too slow or
+    full, or refuses, the event is kept on disk and stored later, with the time it happened. A
+    device or account that isn't in its table is kept in the context, as `unknown_device_id` or
+    `unknown_account_id`. Messages over 8 KB and contexts over 64 KB are cut with a mark. In a
+    running event loop this blocks the loop: await `async_emit` there.
+
+    Raises `InvalidEvent` for a mistake in the arguments; `ConfigurationError`, and
+    `sovi_events.DatabaseConfigurationError`, for one in the environment.
+    """
+    record = Record.of(
+        category,
+        severity,
+        event_type,
+        message,
+        device_id=device_id,
+        account_id=account_id,
+        context=context,
+    )
+    return _writer.store([record])[0]
+
+
+async def async_emit(
+    category: str,
+    severity: str,
+    event_type: str,
+    message: str,
+    *,
+    device_id: UUID | str | None = None,
+    account_id: UUID | str | None = None,
+    context: Mapping[str, Any] | None = None,
+) -> int | None:
+    """`emit`, for a running event loop."""
+    record = Record.of(
+        category,
+        severity,
+        event_type,
+        message,
+        device_id=device_id,
+        account_id=account_id,
+        context=context,
+    )
+    return (await _writer.store_from_loop([record]))[0]
+
+
+def emit_many(events: Iterable[Mapping[str, Any]]) -> list[int | None]:
+    """Store several events together; return their ids in the order given, ascending.
+
+    Each is a mapping with `emit`'s parameter names. None stands for an event in the spool: all of
+    them, or one that PostgreSQL refused. May take as many times `emit`'s bound as there are ten
+    thousands of events. Raises as `emit` does; an `InvalidEvent` names the index of the event it is
+    about, and nothing is stored.
+    """
+    given = Records(events)
+    return _writer.store(given) if given else []
+
+
+async def async_emit_many(events: Iterable[Mapping[str, Any]]) -> list[int | None]:
+    """`emit_many`, for a running event loop."""
+    given = Records(events)
+    return await _writer.store_from_loop(given) if given else []
+
+
+def get_unresolved(
+    severity: Names = None,
+    category: Names = None,
+    limit: int = 50,
+) -> list[dict[str, Any]]:
+    """Return unresolved events, newest first, as dicts with the table's columns."""
+    return get_events(severity=severity, category=category, resolved=False, limit=limit)
+
+
+async def async_get_unresolved(
+    severity: Names = None,
+    category: Names = None,
+    limit: int = 50,
+) -> list[dict[str, Any]]:
+    """`get_unresolved`, for a running event loop."""
+    return await async_get_events(severity=severity, category=category, resolved=False, limit=limit)
+
+
+def get_events(
+    *,
+    category: Names = None,
+    severity: Names = None,
+    event_type: Names = None,
+    device_id: UUID | str | None = None,
+    account_id: UUID | str | None = None,
+    resolved: bool | None = None,
+    limit: int = 100,
+    after_id: int | None = None,
+) -> list[dict[str, Any]]:
+    """Return events as dicts with the table's columns, newest first; times are aware.
+
+    With `after_id`, ascending from it and settled rows only: go on with the last id of a page, and
+    no event is missed, however its writers overlap. A page may then be shorter than `limit`, even
+    empty, while a writer is open. Raises `InvalidEvent`, `DatabaseUnavailable`.
+    """
+    query = Query.of(
+        category=category,
+        severity=severity,
+        event_type=event_type,
+        device_id=device_id,
+        account_id=account_id,
+        resolved=resolved,
+        limit=limit,
+        after_id=after_id,
+    )
+    settled_id = None if after_id is None else _settled_id()
+    return _shown(_link.run(*query.statement(settled_id)))
+
+
+async def async_get_events(
+    *,
+    category: Names = None,
+    severity: Names = None,
+    event_type: Names = None,
+    device_id: UUID | str | None = None,
+    account_id: UUID | str | None = None,
+    resolved: bool | None = None,
+    limit: int = 100,
+    after_id: int | None = None,
+) -> list[dict[str, Any]]:
+    """`get_events`, for a running event loop."""
+    query = Query.of(
+        category=category,
+        severity=severity,
+        event_type=event_type,
+        device_id=device_id,
+        account_id=account_id,
+        resolved=resolved,
+        limit=limit,
+        after_id=after_id,
+    )
+    settled_id = None if after_id is None else await _async_settled_id()
+    return _shown(await _async_link.run(*query.statement(settled_id)))
+
+
+def resolve(
+    event_id: int,
+    resolved_by: Resolver = "auto",
+    *,
+    actor: str | None = None,
+    reason: str | None = None,
+) -> bool:
+    """Resolve an event, and record it in `event_actions`; the first resolver is kept.
+
+    Returns True when the event is resolved after the call, False when there is no such event.
+    `actor` names who it is, by default this program and host. Raises `InvalidEvent`,
+    `DatabaseUnavailable`, and `NotMigrated` on a database without `event_actions`.
+    """
+    params = library_parameters(event_id, "resolved_by", resolved_by, actor, reason)
+    return bool(_link.run(statements.RESOLVE, params) or _link.run(statements.SELECT_IDS, params))
+
+
+async def async_resolve(
+    event_id: int,
+    resolved_by: Resolver = "auto",
+    *,
+    actor: str | None = None,
+    reason: str | None = None,
+) -> bool:
+    """`resolve`, for a running event loop."""
+    params = library_parameters(event_id, "resolved_by", resolved_by, actor, reason)
+    return bool(
+        await _async_link.run(statements.RESOLVE, params)
+        or await _async_link.run(statements.SELECT_IDS, params)
+    )
+
+
+def reopen(
+    event_id: int,
+    reopened_by: Resolver = "auto",
+    *,
+    actor: str | None = None,
+    reason: str | None = None,
+) -> bool:
+    """Make a resolved event unresolved again, and record it in `event_actions`.
+
+    Returns True when the event is unresolved after the call, False when there is no such event.
+    Otherwise as `resolve`.
+    """
+    params = library_parameters(event_id, "reopened_by", reopened_by, actor, reason)
+    return bool(_link.run(statements.REOPEN, params) or _link.run(statements.SELECT_IDS, params))
+
+
+async def async_reopen(
+    event_id: int,
+    reopened_by: Resolver = "auto",
+    *,
+    actor: str | None = None,
+    reason: str | None = None,
+) -> bool:
+    """`reopen`, for a running event loop."""
+    params = library_parameters(event_id, "reopened_by", reopened_by, actor, reason)
+    return bool(
+        await _async_link.run(statements.REOPEN, params)
+        or await _async_link.run(statements.SELECT_IDS, params)
+    )
+
+
+def flush(timeout: float = 10.0) -> bool:
+    """Wait at most `timeout` seconds until nothing is left to send; return whether nothing is.
+
+    Tries the database at once, if it was away. What PostgreSQL refused is not waited for. A signal
+    handler that interrupted an emit can't wait for it: it gets False at once.
+    """
+    return _writer.flush(timeout)
+
+
+async def async_flush(timeout: float = 10.0) -> bool:  # noqa: ASYNC109 - the sync twin's
+    """`flush`, for a running event loop."""
+    return await asyncio.to_thread(_writer.flush, timeout)
+
+
+def _settled_id() -> int | None:
+    # Across a restart a prepared transaction changes its name, and looks ended: read anew then.
+    while True:
+        session = _link.session
+        horizon = settled.read_horizon(lambda statement: _tuples(_link.run(statement)))
+        if _link.session is session:
+            return horizon.id
+
+
+async def _async_settled_id() -> int | None:
+    async def run(statement: str) -> list[tuple[Any, ...]]:
+        return _tuples(await _async_link.run(statement))
+
+    while True:
+        session = _async_link.session
+        horizon = await settled.async_read_horizon(run)
+        if _async_link.session is session:
+            return horizon.id
+
+
+def _tuples(rows: Rows) -> list[tuple[Any, ...]]:
+    return [tuple(row.values()) for row in rows]
+
+
+def _shown(rows: Rows) -> Rows:
+    """A NULL `resolved` reads as False, a NULL `context` as {}."""
+    for row in rows:
+        row["resolved"] = bool(row["resolved"])
+        row["context"] = {} if row["context"] is None else row["context"]
+    return rows

@@ -1,0 +1,1 @@
+"""The PostgreSQL that a checkout starts for itself."""

@@ -1,0 +1,1 @@
+"""Reading the table as it grows: which ids are settled, and how far a reader has come."""

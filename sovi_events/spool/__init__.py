@@ -1,0 +1,1 @@
+"""What waits on disk for the database, and how it gets there later."""

@@ -1,0 +1,135 @@
+"""What waits on disk for the database: `python -m sovi_events.spool status|drain|export`."""
+
+import argparse
+import json
+import sqlite3
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from .. import EventsError, database, flush
+from ..errors import DatabaseConfigurationError
+from ..settings import Settings, spool_folder
+from ..writing.batch import Batch, as_datetime
+from .drain import is_drained_now
+from .store import Spool
+
+MEGABYTE = 1024 * 1024
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run what the command line names; return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m sovi_events.spool",
+        description="Events that PostgreSQL could not take yet, in SOVI_SPOOL_DIR.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    status = commands.add_parser("status", help="say what waits, for each database")
+    status.add_argument("--json", action="store_true", help="as one JSON object a database")
+    drain = commands.add_parser("drain", help="store what waits for the database of DATABASE_URL")
+    drain.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS")
+    drain.add_argument(
+        "--set-aside", action="store_true", help="try again what PostgreSQL had refused, too"
+    )
+    commands.add_parser("export", help="print all events as lines of JSON; they stay in the spool")
+    options = parser.parse_args(arguments)
+    try:
+        if options.command == "status":
+            return _status(as_json=options.json)
+        if options.command == "drain":
+            return _drain(options.timeout, set_aside=options.set_aside)
+        return _export()
+    except (EventsError, DatabaseConfigurationError, sqlite3.Error, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _status(*, as_json: bool) -> int:
+    """Exit with 1 where something waits or is set aside, so that a monitor can ask."""
+    clean = True
+    for spool in _spools():
+        found = spool.contents()
+        clean &= not found.events and not found.set_aside_events
+        reasons = [aside.reason for aside in spool.refused()]
+        if as_json:
+            shown = found._asdict() | {
+                "folder": str(spool.folder),
+                "limit_bytes": spool.limit_bytes,
+                "draining": is_drained_now(spool.folder),
+                "reasons": reasons,
+            }
+            print(json.dumps(shown))
+            continue
+        print(f"{spool.folder}")
+        since = f", the oldest of {_time(found.since)}" if found.since is not None else ""
+        print(f"  waiting    {found.events:,} events{since}")
+        print(f"  used       {found.used_bytes / MEGABYTE:.1f} MB of {_megabytes(spool)}")
+        print(f"  draining   {'yes' if is_drained_now(spool.folder) else 'no'}")
+        print(f"  set aside  {found.set_aside_events:,} events that PostgreSQL refused")
+        for reason in reasons[:10]:
+            print(f"             {reason}")
+        if len(reasons) > 10:
+            print(f"             and {len(reasons) - 10:,} more: see export")
+    if clean and not as_json:
+        print(f"Nothing waits in {spool_folder()}.")
+    return 0 if clean else 1
+
+
+def _drain(seconds: float, *, set_aside: bool) -> int:
+    spool = _own()
+    if set_aside:
+        spool.take_back()
+    before = spool.contents()
+    complete = flush(seconds)
+    after = spool.contents()
+    print(f"{max(0, before.events - after.events):,} events left the spool, {after.events:,} wait,")
+    print(f"{after.set_aside_events:,} are set aside.")
+    return 0 if complete and not after.set_aside_events else 1
+
+
+def _export() -> int:
+    for spool in _spools():
+        for batch in spool.waiting():
+            for event in _events(batch):
+                print(json.dumps(event))
+        for aside in spool.refused():
+            for event in _events(aside.batch):
+                print(json.dumps(event | {"refused": aside.reason}))
+    return 0
+
+
+def _events(batch: Batch) -> Iterator[dict[str, Any]]:
+    for record, when in zip(batch.records, batch.times, strict=True):
+        event = record._asdict() | {"context": json.loads(record.context)}
+        for key in ("device_id", "account_id"):
+            event[key] = event[key] and str(event[key])
+        yield {"timestamp": as_datetime(when).isoformat(), **event, "receipt": str(batch.receipt)}
+
+
+def _spools() -> Iterator[Spool]:
+    limit = Settings.read().spool_bytes
+    for folder in sorted({path.parent for path in spool_folder().glob("*/s*")}):
+        spool = Spool(folder, limit)
+        if spool.path.exists() or spool.slips.any():
+            yield spool
+
+
+def _own() -> Spool:
+    settings = Settings.read()
+    return Spool(settings.spool_folder / database.identity(), settings.spool_bytes)
+
+
+def _time(seconds: float) -> str:
+    hours = (time.time() - seconds) / 3600
+    return f"{as_datetime(seconds).isoformat(timespec='seconds')}, {hours:.1f} hours ago"
+
+
+def _megabytes(spool: Spool) -> str:
+    return f"{spool.limit_bytes / MEGABYTE:,.0f} MB"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

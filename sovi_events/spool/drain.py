@@ -1,0 +1,136 @@
+"""From the spool into the table: the oldest first, one process at a time."""
+
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..writing import insert
+from ..writing.bounded import BoundedConnection
+from ..writing.insert import Refused
+from .store import Spool, Spooled
+
+GROUP_EVENTS = 500
+GROUP_SECONDS = 30.0
+STALE_SECONDS = insert.RECEIPT_SECONDS - 24 * 3600
+"""From when on a batch can't be told from one that was stored, to be sure."""
+
+logger = logging.getLogger(__name__)
+
+_locks: set[int] = set()
+"""Open lock files of this process, as descriptors."""
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[bool]:
+    """Whether this process is the one to drain the folder; while it is, no other will be."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle = os.open(folder / "drain.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    _locks.add(handle)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        fcntl.flock(handle, fcntl.LOCK_UN)  # a fork may have left its child a copy just now
+        _locks.discard(handle)
+        os.close(handle)
+
+
+def _let_go_in_child() -> None:
+    """A lock is held as long as one process has its file open, and a fork's child has it, too."""
+    while _locks:
+        os.close(_locks.pop())
+
+
+os.register_at_fork(after_in_child=_let_go_in_child)
+
+
+def is_drained_now(folder: Path) -> bool:
+    """Whether some process is at it; makes no file, which might be another user's then."""
+    if not (folder / "drain.lock").exists():
+        return False
+    with alone(folder) as is_alone:
+        return not is_alone
+
+
+def groups(spool: Spool, connection: BoundedConnection) -> Iterator[int]:
+    """Store what waits, group by group, until nothing does; yield how many events each stored.
+
+    Raises `Unavailable`, sqlite3.Error and OSError; what was not stored waits on.
+    """
+    while group := spool.oldest(GROUP_EVENTS):
+        yield _drain(spool, group, connection)
+
+
+def prune(connection: BoundedConnection) -> bool:
+    """Delete old receipts; return whether there may be more. Raises `Unavailable`."""
+    deadline = time.monotonic() + GROUP_SECONDS
+    return insert.prune_receipts(connection, deadline=deadline) == insert.PRUNE_ROWS
+
+
+def _drain(spool: Spool, group: list[Spooled], connection: BoundedConnection) -> int:
+    if len(group) > 1 and _store_group(spool, group, connection):
+        return sum(len(spooled.batch.records) for spooled in group)
+    stored = 0
+    for spooled in group:
+        events = _drain_one(spool, spooled, connection)
+        if events is None:
+            break  # its halves are next
+        stored += events
+    return stored
+
+
+def _store_group(spool: Spool, group: list[Spooled], connection: BoundedConnection) -> bool:
+    """Store the batches together; return False where they have to go one by one."""
+    deadline = time.monotonic() + GROUP_SECONDS
+    if any(map(_is_stale, group)):
+        return False
+    once = {spooled.batch.receipt: spooled.batch for spooled in group}
+    try:
+        insert.store_all(connection, list(once.values()), deadline=deadline)
+    except Refused:
+        return False
+    spool.remove(group)
+    return True
+
+
+def _drain_one(spool: Spool, spooled: Spooled, connection: BoundedConnection) -> int | None:
+    """Return how many events were stored, None where they have to be halved."""
+    if _is_stale(spooled):
+        spool.give_up(
+            spooled,
+            "it may have been stored more than 30 days ago, and its receipt is gone: "
+            "compare it with the table",
+            attempted=True,
+        )
+        return 0
+    deadline = time.monotonic() + GROUP_SECONDS
+    try:
+        insert.store(connection, spooled.batch, deadline=deadline, stamped=True)
+    except Refused as refusal:
+        return _refuse(spool, spooled, str(refusal))
+    spool.remove([spooled])
+    return len(spooled.batch.records)
+
+
+def _refuse(spool: Spool, spooled: Spooled, reason: str) -> int | None:
+    """Halve the batch, or set its one event aside; return as `_drain_one` does."""
+    if len(spooled.batch.records) > 1:
+        spool.split(spooled)
+        return None
+    spool.give_up(spooled, reason, attempted=False)  # `store` found no receipt of it
+    logger.error(
+        "PostgreSQL refused a spooled event; it is set aside in %s: %s", spool.folder, reason
+    )
+    return 0
+
+
+def _is_stale(spooled: Spooled) -> bool:
+    return spooled.attempted and spooled.since < time.time() - STALE_SECONDS

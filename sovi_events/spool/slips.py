@@ -1,0 +1,88 @@
+"""Batches in files of their own, for when the spool's one file can't be written at once.
+
+A signal handler may interrupt a thread that is writing the spool, and a stopped process may hold
+its lock: neither can be waited for.
+"""
+
+import json
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from ..writing.batch import Batch
+
+_PREFIX = "slip-"
+_SUFFIX = ".json"
+
+logger = logging.getLogger(__name__)
+
+
+class Slips:
+    """The slips in a folder; the drainer takes them into the spool."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def put(self, batch: Batch, *, attempted: bool) -> bool:
+        """Write a slip that survives a crash; return False where the disk refuses."""
+        path = self._folder / f"{_PREFIX}{batch.receipt}{_SUFFIX}"
+        # Several threads that gave the same leader up keep the same batch.
+        new = path.with_suffix(f".{threading.get_ident()}.new")
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with open(handle, "w", encoding="utf-8") as file:
+                json.dump({"attempted": attempted, "content": batch.as_text()}, file)
+                file.flush()
+                os.fsync(handle)
+            new.rename(path)
+            sync_folder(self._folder)
+        except OSError:
+            with suppress(OSError):
+                new.unlink()
+            return False
+        return True
+
+    def any(self) -> bool:
+        return any(True for _ in self._paths())
+
+    def read(self) -> Iterator[tuple[Path, Batch, bool]]:
+        """Yield each slip with its batch, and whether that may have been stored already.
+
+        One that can't be read is kept under another name, out of the way of all others.
+        """
+        for path in self._paths():
+            try:
+                batch, attempted = _read(path)
+            except FileNotFoundError:  # another process took it
+                continue
+            except (ValueError, LookupError, TypeError, AttributeError):
+                damaged = path.with_suffix(".damaged")
+                path.replace(damaged)
+                logger.error("The slip %s is damaged; it is kept as %s", path, damaged.name)
+                continue
+            yield path, batch, attempted
+
+    def _paths(self) -> Iterator[Path]:
+        with suppress(FileNotFoundError), os.scandir(self._folder) as entries:
+            for entry in entries:
+                if entry.name.startswith(_PREFIX) and entry.name.endswith(_SUFFIX):
+                    yield self._folder / entry.name
+
+
+def _read(path: Path) -> tuple[Batch, bool]:
+    slip = json.loads(path.read_text(encoding="utf-8"))
+    receipt = path.name[len(_PREFIX) : -len(_SUFFIX)]
+    return Batch.from_text(receipt, slip["content"]), slip["attempted"]
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a crash. Raises OSError."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

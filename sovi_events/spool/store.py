@@ -1,0 +1,274 @@
+"""The durable outbox: what the database could not take yet, on disk until it has."""
+
+import errno
+import sqlite3
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from ..writing.batch import Batch
+from .file import SpoolFile, used_bytes
+from .slips import Slips
+
+RESERVE = 0.1
+"""The part of the bound that is kept for errors and worse."""
+ROOM_FOR_HALVES = 1 << 20
+"""Between the ids of two batches: a batch of as many events can be halved down to each of them."""
+ROW_BYTES = 150
+"""What a batch takes besides its content, about."""
+
+_COLUMNS = """
+    id INTEGER PRIMARY KEY,
+    receipt TEXT NOT NULL,
+    attempted INTEGER NOT NULL,
+    events INTEGER NOT NULL,
+    since REAL NOT NULL,
+    content TEXT NOT NULL
+"""
+_SCHEMA = (
+    f"CREATE TABLE IF NOT EXISTS waiting ({_COLUMNS})",
+    f"CREATE TABLE IF NOT EXISTS set_aside ({_COLUMNS}, reason TEXT NOT NULL)",
+)
+_NAMES = "receipt, attempted, events, since, content"
+
+
+class Spooled(NamedTuple):
+    """A batch that waits; `attempted` when it may be in the table already."""
+
+    id: int
+    batch: Batch
+    attempted: bool
+    since: float
+
+
+class SetAside(NamedTuple):
+    """Events that PostgreSQL refused, and its reason."""
+
+    batch: Batch
+    reason: str
+
+
+class Contents(NamedTuple):
+    """What waits in a spool; `since` is when the oldest came, in seconds since 1970."""
+
+    events: int
+    since: float | None
+    used_bytes: int
+    set_aside_events: int
+
+
+class Spool:
+    """One SQLite file, shared by the processes that emit to one database.
+
+    What `put` kept survives a crash of the machine. All but `put` and `set_aside` raise
+    sqlite3.Error and OSError.
+    """
+
+    def __init__(self, folder: Path, limit_bytes: int) -> None:
+        self.folder = folder
+        self.path = folder / "spool.sqlite"
+        self.slips = Slips(folder)
+        self.limit_bytes = limit_bytes
+        self.file = SpoolFile(self.path, _SCHEMA)
+
+    def put(
+        self, batches: Sequence[Batch], *, attempted: bool = False, beyond_bound: bool = False
+    ) -> list[tuple[Batch, str]]:
+        """Keep the batches; return those that could not be, with the reason.
+
+        Where the file can't be written at once, though the disk has room, slips are. A batch that
+        is there twice is stored once: both have its receipt.
+        """
+
+        def insert(database: sqlite3.Connection) -> list[tuple[Batch, str]]:
+            room = self.limit_bytes - used_bytes(database)
+            refused: list[tuple[Batch, str]] = []
+            for batch in batches:
+                content = batch.as_text()
+                size = len(content.encode()) + ROW_BYTES
+                reserve = 0 if batch.is_grave else RESERVE * self.limit_bytes
+                if size > room - reserve and not beyond_bound:
+                    refused.append((batch, "the spool is full"))
+                    continue
+                room -= size
+                _insert(database, batch, attempted, content)
+            return refused
+
+        try:
+            return self.file.transact(insert)
+        except sqlite3.Error as error:
+            reason = str(error)
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                return [(batch, reason) for batch in batches]
+        except OSError as error:
+            return [(batch, str(error)) for batch in batches]
+        kept = self.slips.put
+        return [(batch, reason) for batch in batches if not kept(batch, attempted=attempted)]
+
+    def set_aside(self, batch: Batch, reason: str) -> bool:
+        """Keep a batch that PostgreSQL refused out of the way; return whether there was room."""
+
+        def insert(database: sqlite3.Connection) -> None:
+            row_id = _insert(database, batch, False, batch.as_text())
+            _move_aside(database, row_id, reason)
+
+        try:
+            self.file.transact(insert)
+        except (sqlite3.Error, OSError):
+            return False
+        return True
+
+    def oldest(self, events: int) -> list[Spooled]:
+        """Return the batches to store next: one, or several with together at most `events`.
+
+        Where slips alone wait, and a full disk has no room to take them, it raises OSError.
+        """
+        left = self._take_slips()
+
+        def read(database: sqlite3.Connection) -> list[Spooled]:
+            found: list[Spooled] = []
+            room = events
+            for row_id, receipt, attempted, held, since, content in database.execute(
+                f"SELECT id, {_NAMES} FROM waiting ORDER BY id LIMIT ?", (events,)
+            ):
+                room -= held
+                if found and room < 0:
+                    break
+                batch = Batch.from_text(receipt, content)
+                found.append(Spooled(row_id, batch, bool(attempted), since))
+            return found
+
+        found = self.file.transact(read, "DEFERRED")
+        if left and not found:
+            raise OSError(errno.ENOSPC, f"No room to take {len(left)} slips", str(self.folder))
+        return found
+
+    def remove(self, spooled: Sequence[Spooled]) -> None:
+        """Forget batches that are in the table."""
+        self.file.transact(lambda database: _delete(database, spooled))
+
+    def split(self, spooled: Spooled) -> None:
+        """Put the halves of a refused batch in its place, each with a receipt of its own."""
+        first, second = spooled.batch.halves()
+
+        def split(database: sqlite3.Connection) -> None:
+            (following,) = database.execute(
+                "SELECT coalesce(min(id), ?) FROM waiting WHERE id > ?",
+                (spooled.id + ROOM_FOR_HALVES, spooled.id),
+            ).fetchone()
+            _delete(database, [spooled])
+            _insert(database, first, False, first.as_text(), spooled.id)
+            _insert(database, second, False, second.as_text(), (spooled.id + following) // 2)
+
+        self.file.transact(split)
+
+    def give_up(self, spooled: Spooled, reason: str, *, attempted: bool) -> None:
+        """Set aside a batch that waited; `attempted` when it may be in the table already."""
+
+        def move(database: sqlite3.Connection) -> None:
+            database.execute(
+                "UPDATE waiting SET attempted = ? WHERE id = ?", (attempted, spooled.id)
+            )
+            _move_aside(database, spooled.id, reason)
+
+        self.file.transact(move)
+
+    def take_back(self) -> None:
+        """Let all that was set aside be tried again."""
+
+        def move(database: sqlite3.Connection) -> None:
+            database.execute(f"INSERT INTO waiting ({_NAMES}) SELECT {_NAMES} FROM set_aside")
+            database.execute("DELETE FROM set_aside")
+
+        self.file.transact(move)
+
+    def is_empty(self) -> bool:
+        """Whether nothing waits; what was set aside doesn't."""
+        if self.slips.any():
+            return False
+        if not self.path.exists():
+            return True
+        return not self._all("SELECT 1 FROM waiting LIMIT 1")
+
+    def contents(self) -> Contents:
+        left = self._take_slips()
+
+        def read(database: sqlite3.Connection) -> tuple[int, float | None, int, int]:
+            events, since = database.execute(
+                "SELECT coalesce(sum(events), 0), min(since) FROM waiting"
+            ).fetchone()
+            (aside,) = database.execute("SELECT coalesce(sum(events), 0) FROM set_aside").fetchone()
+            return events, since, used_bytes(database), aside
+
+        events, since, used, aside = self.file.transact(read, "DEFERRED")
+        events += sum(len(batch.records) for batch in left)
+        times = [min(batch.times) for batch in left]
+        times += [] if since is None else [since]
+        return Contents(events, min(times, default=None), used, aside)
+
+    def waiting(self) -> Iterator[Batch]:
+        """Yield the batches that wait, the oldest first."""
+        left = self._take_slips()
+        for receipt, content in self._all("SELECT receipt, content FROM waiting ORDER BY id"):
+            yield Batch.from_text(receipt, content)
+        yield from left
+
+    def refused(self) -> Iterator[SetAside]:
+        """Yield what was set aside."""
+        statement = "SELECT receipt, content, reason FROM set_aside ORDER BY id"
+        for receipt, content, reason in self._all(statement):
+            yield SetAside(Batch.from_text(receipt, content), reason)
+
+    def _all(self, statement: str) -> list[tuple[str, ...]]:
+        return self.file.transact(lambda file: file.execute(statement).fetchall(), "DEFERRED")
+
+    def _take_slips(self) -> list[Batch]:
+        """Take them into the file; return those that a full disk has no room for.
+
+        They wait where they are: what is stored meanwhile makes room.
+        """
+        left = []
+        for path, batch, attempted in self.slips.read():
+            try:
+                self.file.transact(partial(_take, batch=batch, attempted=attempted))
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+                    raise
+                left.append(batch)
+                continue
+            path.unlink(missing_ok=True)
+        return left
+
+
+def _take(database: sqlite3.Connection, *, batch: Batch, attempted: bool) -> None:
+    _insert(database, batch, attempted, batch.as_text())
+
+
+def _insert(
+    database: sqlite3.Connection,
+    batch: Batch,
+    attempted: bool,
+    content: str,
+    row_id: int | None = None,
+) -> int | None:
+    return database.execute(
+        f"INSERT INTO waiting (id, {_NAMES}) VALUES ("
+        "coalesce(?, (SELECT coalesce(max(id), 0) + ? FROM waiting)), ?, ?, ?, ?, ?)",
+        (
+            *(row_id, ROOM_FOR_HALVES),
+            *(str(batch.receipt), attempted, len(batch.records), min(batch.times), content),
+        ),
+    ).lastrowid
+
+
+def _delete(database: sqlite3.Connection, spooled: Sequence[Spooled]) -> None:
+    database.executemany("DELETE FROM waiting WHERE id = ?", [(one.id,) for one in spooled])
+
+
+def _move_aside(database: sqlite3.Connection, row_id: int | None, reason: str) -> None:
+    database.execute(
+        f"INSERT INTO set_aside ({_NAMES}, reason) SELECT {_NAMES}, ? FROM waiting WHERE id = ?",
+        (reason, row_id),
+    )
+    database.execute("DELETE FROM waiting WHERE id = ?", (row_id,))

@@ -1,0 +1,277 @@
+"""Every SQL statement of the library, named by its purpose; parameters are psycopg's `%(name)s`.
+
+The operators' application runs the same text through Django's cursor where both need one rule.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from . import index_scan
+
+COLUMNS = (
+    "id",
+    "timestamp",
+    "category",
+    "severity",
+    "event_type",
+    "device_id",
+    "account_id",
+    "message",
+    "context",
+    "resolved",
+    "resolved_by",
+    "resolved_at",
+)
+"""The specification's columns, in its order: the keys of every event shown."""
+
+# The rows are numbered and sorted so that the sequence gives the ids out in the caller's order.
+INSERT_MANY = """
+INSERT INTO system_events
+    (category, severity, event_type, device_id, account_id, message, context)
+SELECT category, severity, event_type, devices.id, accounts.id, message,
+       context::jsonb
+       || CASE WHEN given.device_id IS NOT NULL AND devices.id IS NULL
+               THEN jsonb_build_object('unknown_device_id', given.device_id) ELSE '{}' END
+       || CASE WHEN given.account_id IS NOT NULL AND accounts.id IS NULL
+               THEN jsonb_build_object('unknown_account_id', given.account_id) ELSE '{}' END
+FROM unnest(%(category)s::text[], %(severity)s::text[], %(event_type)s::text[],
+            %(device_id)s::uuid[], %(account_id)s::uuid[], %(message)s::text[],
+            %(context)s::text[])
+     WITH ORDINALITY
+     AS given (category, severity, event_type, device_id, account_id, message, context, position)
+LEFT JOIN devices ON devices.id = given.device_id
+LEFT JOIN accounts ON accounts.id = given.account_id
+ORDER BY position
+RETURNING id
+"""
+
+# -- Storing, once (see `storing`) ----------------------------------------------------------------
+
+# Each answers the ids as PostgreSQL writes a multirange: they are few ranges, and ascending.
+# The receipt comes last: of two attempts at one batch, the second to get there finds the first's,
+# and is undone whole. NOTIFY is for followers, who wait between their reads.
+STORE_ONE = """
+WITH stored AS (
+    INSERT INTO system_events
+        (category, severity, event_type, message, device_id, account_id, context)
+    VALUES (%s, %s, %s, %s, %s, %s, %s::jsonb)
+    RETURNING id
+)
+INSERT INTO event_receipts (id, event_ids)
+SELECT %s, int8multirange(int8range(id, id + 1)) FROM stored
+RETURNING event_ids::text, CASE WHEN %s THEN pg_notify('system_events', '') END
+"""
+
+# Sorted, so that the sequence gives the ids out in the order of the events.
+STORE_MANY = """
+WITH given AS (
+    SELECT * FROM unnest(
+        %(category)s::text[], %(severity)s::text[], %(event_type)s::text[], %(message)s::text[],
+        %(device_id)s::uuid[], %(account_id)s::uuid[], %(context)s::text[],
+        %(time)s::timestamptz[], %(receipt)s::uuid[]
+    ) WITH ORDINALITY AS one (category, severity, event_type, message, device_id, account_id,
+                              context, time, receipt, position)
+), stored AS (
+    INSERT INTO system_events
+        (category, severity, event_type, message, device_id, account_id, context, timestamp)
+    SELECT category, severity, event_type, message, device_id, account_id, context::jsonb,
+           coalesce(time, now())
+    FROM given ORDER BY position
+    RETURNING id
+), numbered AS (
+    SELECT id, row_number() OVER (ORDER BY id) AS position FROM stored
+), received AS (
+    INSERT INTO event_receipts (id, event_ids)
+    SELECT receipt, range_agg(int8range(id, id + 1))
+    FROM given JOIN numbered USING (position) GROUP BY receipt
+    RETURNING CASE WHEN %(notify)s THEN pg_notify('system_events', '') END
+)
+SELECT range_agg(int8range(id, id + 1))::text FROM stored
+"""
+
+# The insert of nothing takes the lock that settled reading asks for before the ids are drawn. What
+# follows in the transaction may take as long as is said here.
+DRAW_IDS = """
+WITH locked AS (
+    INSERT INTO system_events (category, severity, event_type, message)
+    SELECT '', '', '', '' WHERE false
+)
+SELECT range_agg(int8range(id, id + 1))::text
+FROM (SELECT nextval(pg_get_serial_sequence('system_events', 'id')) AS id
+      FROM set_config('statement_timeout', %s, true), generate_series(1, %s)) AS drawn
+"""
+
+
+def copy(*, with_times: bool) -> str:
+    """Store rows whose ids were drawn before."""
+    return f"""
+COPY system_events (id, category, severity, event_type, message, device_id, account_id, context
+                    {", timestamp" if with_times else ""}) FROM STDIN
+"""
+
+
+STORE_RECEIPT = """
+INSERT INTO event_receipts (id, event_ids) VALUES (%s, %s::int8multirange)
+RETURNING CASE WHEN %s THEN pg_notify('system_events', '') END
+"""
+
+SELECT_RECEIPT = "SELECT event_ids::text FROM event_receipts WHERE id = %s"
+
+SELECT_SUBJECTS = """
+SELECT 'device', id FROM devices WHERE id = ANY(%s::uuid[])
+UNION ALL
+SELECT 'account', id FROM accounts WHERE id = ANY(%s::uuid[])
+"""
+
+# `oldest` is a receipt made 30 days ago; those of requests are in no order.
+PRUNE_RECEIPTS = """
+DELETE FROM event_receipts WHERE id IN (
+    SELECT id FROM event_receipts
+    WHERE (id < %(oldest)s OR request_digest IS NOT NULL)
+      AND created_at < now() - interval '30 days'
+    LIMIT %(limit)s
+)
+"""
+
+# -- Acting ---------------------------------------------------------------------------------------
+
+# One statement, so that the change and its record commit together; ranges of ids keep it small.
+_ACT = """
+WITH changed AS (
+    UPDATE system_events SET {change}
+    WHERE id = ANY(%(ids)s::bigint[]) AND {condition}
+    RETURNING id
+), recorded AS (
+    INSERT INTO event_actions
+        (timestamp, action, actor, actor_kind, face, reason, operation, events)
+    SELECT now(), %(action)s, %(actor)s, %(actor_kind)s, %(face)s, %(reason)s, %(operation)s,
+           range_agg(int8range(id, nullif(id, 9223372036854775807) + 1))
+    FROM changed
+    HAVING count(*) > 0
+)
+SELECT id FROM changed
+"""
+
+RESOLVE = _ACT.format(
+    change="resolved = true, resolved_by = %(actor_kind)s, resolved_at = now()",
+    condition="resolved IS NOT TRUE",
+).replace("%(action)s", "'resolve'")
+"""Resolve those of `ids` that are not yet, record who did; answer the ids changed."""
+
+REOPEN = _ACT.format(
+    change="resolved = false, resolved_by = NULL, resolved_at = NULL",
+    condition="resolved IS TRUE",
+).replace("%(action)s", "'reopen'")
+"""Reopen those of `ids` that are resolved, record who did; answer the ids changed."""
+
+SELECT_IDS = "SELECT id FROM system_events WHERE id = ANY(%(ids)s::bigint[])"
+
+
+def select_events(
+    *,
+    equal: index_scan.Equal,
+    resolved: bool | None,
+    limit: int,
+    after_id: int | None = None,
+    settled_id: int | None = None,
+) -> index_scan.Statement:
+    """Events of which each column in `equal` holds one of its values.
+
+    Newest id first; with `after_id`, ascending from it and no further than `settled_id`.
+    """
+    conditions = ["TRUE"]
+    params: list[Any] = []
+    if resolved is not None:
+        conditions.append("resolved IS TRUE" if resolved else "resolved IS NOT TRUE")
+    if after_id is not None:
+        conditions.append("id > %s AND id <= %s")
+        params += [after_id, settled_id]
+    if index := index_scan.index_for(equal, resolved):
+        for column, values in equal.items():
+            conditions.append(f"{column} = ANY(%s::{index_scan.TYPES[column]}[])")
+            params.append(list(values))
+        wanted = index_scan.Wanted(
+            f"SELECT {', '.join(index_scan.WANTED)} FROM system_events "
+            f"WHERE {' AND '.join(conditions)}",
+            params,
+        )
+        ids, params = index_scan.merged_ids(
+            wanted, index, equal, resolved, limit=limit, ascending=after_id is not None
+        )
+        conditions = [f"id = ANY(ARRAY({ids}))"]
+    return (
+        f"SELECT {', '.join(COLUMNS)} FROM system_events WHERE {' AND '.join(conditions)} "
+        f"ORDER BY id {'DESC' if after_id is None else 'ASC'} LIMIT {limit}",
+        params,
+    )
+
+
+# -- Settled reading (see `settled`) --------------------------------------------------------------
+
+
+def last_id(table: str) -> str:
+    """The last id given out, whether or not its row is (still) there; without a sequence, any."""
+    return f"""
+SELECT CASE WHEN sequence.name IS NULL THEN 9223372036854775807
+            ELSE coalesce(pg_sequence_last_value(sequence.name::regclass), 0) END
+FROM (SELECT pg_get_serial_sequence('{table}', 'id') AS name) AS sequence
+"""
+
+
+def newest_id(table: str) -> str:
+    """The highest id to be seen.
+
+    One given by hand above the sequence does not count: the sequence will still pass below it.
+    """
+    return f"SELECT least((SELECT coalesce(max(id), 0) FROM {table}), ({last_id(table)}))"
+
+
+NEWEST_ID = newest_id("system_events")
+
+# INSERT and COPY lock the table before they draw an id, and let go once their rows are visible.
+# A partition written directly is locked itself, its parent is not; other databases don't matter.
+# A reader's own transaction sees what it wrote. A table without partitions has no partition tree.
+# Who writes `event_actions` writes the events too; one set of holders serves both.
+HOLDERS = """
+SELECT DISTINCT virtualtransaction
+FROM pg_locks
+WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND granted
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND pid IS DISTINCT FROM pg_backend_pid()
+  AND relation IN (SELECT 'system_events'::regclass
+                   UNION SELECT relid FROM pg_partition_tree('system_events')
+                   UNION SELECT to_regclass('event_actions'))
+"""
+
+
+def read_above(table: str, columns: Sequence[str]) -> str:
+    """What a follower has not read above its high id: the next `limit` rows, ascending."""
+    return f"""
+SELECT {", ".join(columns)} FROM {table}
+WHERE id > %(high)s AND id <= ({last_id(table)})
+ORDER BY id LIMIT %(limit)s
+"""
+
+
+def read_late(table: str, columns: Sequence[str]) -> str:
+    """What has appeared in the gaps that a follower left open below its high id.
+
+    Bounded by `limit` too, inside each gap as well: a batch of a million rows that was open while
+    others committed is one gap, and must not arrive in one piece.
+    """
+    return f"""
+SELECT late.* FROM unnest(%(firsts)s::bigint[], %(lasts)s::bigint[]) AS gap (first, last)
+CROSS JOIN LATERAL (SELECT {", ".join(columns)} FROM {table}
+                    WHERE id BETWEEN gap.first AND gap.last ORDER BY id LIMIT %(limit)s) AS late
+ORDER BY late.id LIMIT %(limit)s
+"""
+
+
+def gaps_below(table: str) -> str:
+    """Where a follower starts: ids below its high id that are not visible, and may yet be."""
+    return f"""
+SELECT previous_id + 1 AS first, id - 1 AS last
+FROM (SELECT id, lag(id, 1, %(floor)s::bigint) OVER (ORDER BY id) AS previous_id
+      FROM {table} WHERE id > %(floor)s AND id <= %(high)s) AS seen
+WHERE id > previous_id + 1
+"""

@@ -1,0 +1,1 @@
+"""`python -m sovi_events.tail`: the newest events in a terminal or a pipe, and what follows."""

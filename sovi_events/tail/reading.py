@@ -1,0 +1,63 @@
+"""What `sovi_events.tail` asks the server: the newest events once, or the stream for ever."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import httpx
+
+from .printer import Printer
+from .server_sent import EventSource, Refused, refusal
+
+__all__ = ["Refused", "follow", "newest", "server"]
+
+EVENTS, STREAM = "/api/events", "/api/logs/stream"
+ACTIONS = ("resolved", "reopened")
+
+
+def server(url: str, token: str) -> httpx.Client:
+    """Return a client of the server; to be closed. Raises Refused for what is no address."""
+    try:
+        return httpx.Client(
+            base_url=url.rstrip("/"), headers={"Authorization": f"Token {token}"}, timeout=30
+        )
+    except (httpx.InvalidURL, ValueError) as error:
+        raise Refused(f"{url} is no address of a server: {error}") from error
+
+
+def newest(client: httpx.Client, filters: Mapping[str, str], count: int) -> list[dict[str, Any]]:
+    """Return so many events, the oldest of them first. Raises Refused."""
+    if not count:
+        return []
+    try:
+        answer = client.get(EVENTS, params={**filters, "limit": count})
+    except httpx.TransportError as error:
+        raise Refused(f"{client.base_url} does not answer: {error}") from error
+    if not answer.is_success:
+        why, _ = refusal(answer)
+        raise Refused(why)
+    events: list[dict[str, Any]] = answer.json()["results"]
+    return events[::-1]
+
+
+def follow(
+    client: httpx.Client,
+    filters: Mapping[str, str],
+    count: int,
+    printer: Printer,
+    *,
+    told: Callable[[str], object],
+) -> None:
+    """Print so many events and those that come, until interrupted. Raises Refused.
+
+    `told` gets a line for a person when the stream was cut.
+    """
+    source = EventSource(client, STREAM, {**filters, "backlog": str(count)}, told=told)
+    for message in source.messages():
+        content = json.loads(message.data)
+        if not message.event:
+            printer.event(content)
+        elif message.event in ACTIONS:
+            printer.action(message.event, content)
+        elif message.event == "reset":
+            told(f"Events may be missing here: {content['reason']}.")

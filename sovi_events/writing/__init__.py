@@ -1,0 +1,1 @@
+"""Storing what is emitted: a batch, its insert, and the thread that keeps the connection."""

@@ -1,0 +1,251 @@
+"""A batch of events into the table, once: the statements in their order, and what may go wrong."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.abc import Params
+
+from .. import statements
+from ..record import MANY, Record
+from .batch import Batch, as_datetime, new_receipt
+from .bounded import BoundedConnection
+
+COPY_ROWS = 500
+SUBJECT_ATTEMPTS = 3
+PRUNE_ROWS = 1000
+RECEIPT_SECONDS = 30 * 24 * 3600.0
+"""How long a receipt is kept."""
+
+_NO_IDS = "{(,)}"
+"""What is drawn where the table's ids come from a sequence that belongs to no column of it."""
+
+# What no later attempt would change: bad data, constraints, limits, a trigger's own error.
+_REFUSALS = ("22", "23", "44", "54", "P0")
+
+
+class Unavailable(Exception):
+    """The database can't take events now; the message says why."""
+
+
+class Cut(Unavailable):
+    """The connection was lost on the way: another one may do, and the receipt tells the rest."""
+
+
+class Refused(Exception):
+    """PostgreSQL does not take the batch as it is; the message says why."""
+
+
+def store(
+    connection: BoundedConnection,
+    batch: Batch,
+    *,
+    deadline: float,
+    notify: bool = True,
+    stamped: bool = False,
+) -> list[int]:
+    """Store the batch, or find that it was; return the ids in the order of its events.
+
+    `deadline` is in `time.monotonic`'s seconds; `notify` wakes those who follow the table;
+    `stamped` stores when the events happened, else the table says when they were stored. Devices
+    and accounts that are not in their tables are moved into the context. Raises `Unavailable`,
+    `Cut` and `Refused`: after the first two it may be stored or not, after the last it is not.
+    Events that are checked when they are read may raise `InvalidEvent`; nothing is stored then.
+    """
+    connection.deadline = deadline
+    try:
+        for attempt in range(SUBJECT_ATTEMPTS):
+            try:
+                return _stored(connection, batch, notify, stamped)
+            except psycopg.errors.ForeignKeyViolation:
+                records = _without_unknown_subjects(connection, batch.records)
+                if records == list(batch.records) or attempt == SUBJECT_ATTEMPTS - 1:
+                    raise
+                batch = replace(batch, records=records)
+            except psycopg.errors.UniqueViolation as error:
+                if error.diag.table_name != "event_receipts":
+                    raise
+                return _received(connection, batch)
+    except psycopg.Error as error:
+        meaning = _meaning(error, connection)
+        # Refused now, it may have been stored before, and only the answer was lost.
+        if isinstance(meaning, Refused) and (ids := _received(connection, batch)):
+            return ids
+        raise meaning from error
+    raise AssertionError("unreachable")
+
+
+def store_all(connection: BoundedConnection, batches: Sequence[Batch], *, deadline: float) -> None:
+    """Store batches in one transaction, each with its receipt. Raises as `store` does.
+
+    `Refused` may also mean that one of them is there already: `store` each by itself then.
+    """
+    connection.deadline = deadline
+    try:
+        whole = Batch.of(batches)
+        receipts = [batch.receipt for batch in batches for _ in batch.records]
+        connection.execute(*_many(whole.records, whole.times, receipts, notify=True)).fetchall()
+    except psycopg.Error as error:
+        raise _meaning(error, connection) from error
+
+
+def prune_receipts(connection: BoundedConnection, *, deadline: float) -> int:
+    """Delete some of the receipts older than 30 days; return how many. Raises `Unavailable`."""
+    connection.deadline = deadline
+    try:
+        given = {"oldest": new_receipt(time.time() - RECEIPT_SECONDS), "limit": PRUNE_ROWS}
+        return connection.execute(statements.PRUNE_RECEIPTS, given).rowcount
+    except psycopg.Error as error:
+        raise _meaning(error, connection) from error
+
+
+def _stored(connection: BoundedConnection, batch: Batch, notify: bool, stamped: bool) -> list[int]:
+    records = batch.records
+    times = batch.times if stamped else None
+    if len(records) == 1 and not stamped:
+        return _ids(connection, statements.STORE_ONE, (*records[0], batch.receipt, notify))
+    if len(records) < MANY:
+        receipts = [batch.receipt] * len(records)
+        return _ids(connection, *_many(records, times, receipts, notify=notify))
+    with connection.transaction():
+        milliseconds = max(1, int((connection.deadline - time.monotonic()) * 1000))
+        drawn = _one(connection, statements.DRAW_IDS, (str(milliseconds), len(records)))
+        if drawn == _NO_IDS:
+            receipts = [batch.receipt] * len(records)
+            return _ids(connection, *_many(records, times, receipts, notify=notify))
+        ids = _expanded(drawn)
+        with connection.cursor().copy(statements.copy(with_times=stamped)) as copy:
+            for start in range(0, len(ids), COPY_ROWS):  # the server reads while we write
+                part = slice(start, start + COPY_ROWS)
+                copy.write(_copy_text(ids[part], records[part], times and times[part]))
+        connection.execute(statements.STORE_RECEIPT, (batch.receipt, drawn, notify))
+    return ids
+
+
+def _received(connection: BoundedConnection, batch: Batch) -> list[int]:
+    """Return the ids that the batch got when it was stored, none if it was not."""
+    try:
+        return _ids(connection, statements.SELECT_RECEIPT, (batch.receipt,))
+    except psycopg.Error as error:
+        raise _meaning(error, connection) from error
+
+
+def _ids(connection: BoundedConnection, statement: str, params: Params) -> list[int]:
+    return _expanded(_one(connection, statement, params))
+
+
+def _one(connection: BoundedConnection, statement: str, params: Params) -> str:
+    row = connection.reused.execute(statement, params).fetchone()
+    return row[0] if row else "{}"
+
+
+def _expanded(ranges: str) -> list[int]:
+    """Return the ids of a multirange as PostgreSQL writes it: `{[7,9),[12,13)}`."""
+    bounds = ranges[2:-2].split("),[")
+    ids: list[int] = []
+    for bound in bounds if bounds != [""] else []:
+        first, _, end = bound.partition(",")
+        ids += range(int(first), int(end))
+    return ids
+
+
+def _many(
+    records: Sequence[Record],
+    times: Sequence[float] | None,
+    receipts: Sequence[UUID],
+    *,
+    notify: bool,
+) -> tuple[str, dict[str, Any]]:
+    count = len(records)
+    columns = dict(zip(Record._fields, zip(*records, strict=True), strict=True))
+    stamps = [None] * count if times is None else [as_datetime(moment) for moment in times]
+    return statements.STORE_MANY, {
+        **{name: _array(values) for name, values in columns.items()},
+        "time": _array(stamps),
+        "receipt": _array(receipts),
+        "notify": notify,
+    }
+
+
+def _array(values: Sequence[object]) -> str:
+    """Write an array as PostgreSQL reads it: the driver takes several times as long.
+
+    No text holds a NUL: it stands for the quotes around a text until those in it are escaped.
+    """
+    quoted = ",".join(["NULL" if value is None else f"\0{value}\0" for value in values])
+    escaped = quoted.replace("\\", "\\\\").replace('"', '\\"')
+    return "{" + escaped.replace("\0", '"') + "}"
+
+
+def _copy_text(ids: Sequence[int], records: Sequence[Record], times: Sequence[float] | None) -> str:
+    """Write rows as COPY reads them; NUL stands for what divides them, until all is escaped."""
+    rows = [
+        "\0F".join(["\0N" if value is None else str(value) for value in (event_id, *record)])
+        for event_id, record in zip(ids, records, strict=True)
+    ]
+    if times is not None:
+        rows = [
+            f"{row}\0F{as_datetime(moment).isoformat()}"
+            for row, moment in zip(rows, times, strict=True)
+        ]
+    text = "\0R".join(rows)
+    for character, escaped in _COPY_ESCAPES:
+        text = text.replace(character, escaped)
+    return text + "\n"
+
+
+# Backslashes first: the others bring some.
+_COPY_ESCAPES = (
+    ("\\", "\\\\"),
+    ("\t", "\\t"),
+    ("\n", "\\n"),
+    ("\r", "\\r"),
+    ("\0N", "\\N"),
+    ("\0F", "\t"),
+    ("\0R", "\n"),
+)
+
+
+def _without_unknown_subjects(
+    connection: BoundedConnection, records: Sequence[Record]
+) -> list[Record]:
+    """Keep ids of devices and accounts that don't exist where they refer to nothing."""
+    device_ids = {record.device_id for record in records} - {None}
+    account_ids = {record.account_id for record in records} - {None}
+    rows = connection.execute(statements.SELECT_SUBJECTS, (list(device_ids), list(account_ids)))
+    known = {(kind, subject_id) for kind, subject_id in rows}
+    return [_with_known_subjects(record, known) for record in records]
+
+
+def _with_known_subjects(record: Record, known: set[tuple[str, UUID]]) -> Record:
+    unknown = {}
+    device_id, account_id = record.device_id, record.account_id
+    if device_id is not None and ("device", device_id) not in known:
+        unknown["unknown_device_id"], device_id = str(device_id), None
+    if account_id is not None and ("account", account_id) not in known:
+        unknown["unknown_account_id"], account_id = str(account_id), None
+    if not unknown:
+        return record
+    context = json.dumps(
+        json.loads(record.context) | unknown, ensure_ascii=False, separators=(",", ":")
+    )
+    return record._replace(device_id=device_id, account_id=account_id, context=context)
+
+
+def _meaning(error: psycopg.Error, connection: BoundedConnection) -> Exception:
+    """Return what a psycopg error means for the batch."""
+    state = error.sqlstate or ""
+    what = " ".join(str(error).split())
+    if isinstance(error, psycopg.errors.UndefinedTable):
+        return Unavailable(
+            f"{error.diag.message_primary}: run `manage.py migrate` on this database"
+        )
+    if state.startswith(_REFUSALS) or isinstance(error, psycopg.DataError):
+        return Refused(what)
+    if isinstance(error, psycopg.errors._WaitTimeout):
+        return Unavailable("PostgreSQL took too long to answer")
+    return Cut(what) if connection.closed else Unavailable(what)
