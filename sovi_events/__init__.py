@@ -16,6 +16,7 @@ from .client import (
     reopen,
     resolve,
 )
+from .configuration import configure
 from .errors import ConfigurationError, DatabaseUnavailable, EventsError, InvalidEvent, NotMigrated
 from .handler import EventHandler
 
@@ -33,6 +34,7 @@ __all__ = [
     "async_get_unresolved",
     "async_reopen",
     "async_resolve",
+    "configure",
     "emit",
     "emit_many",
     "flush",

@@ -1,6 +1,6 @@
 """Where SOVI's database is: DATABASE_URL, or else the embedded PostgreSQL.
 
-The environment is read at each call. Importing this starts nothing.
+What is in effect is read at each call (`settings`). Importing this starts nothing.
 """
 
 import hashlib
@@ -11,11 +11,12 @@ from urllib.parse import quote, urlencode
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from . import settings
 from .embedded import client as embedded
 from .embedded import home as embedded_home
 from .errors import DatabaseConfigurationError as DatabaseConfigurationError
 
-VARIABLE = "DATABASE_URL"
+VARIABLE, EMBEDDED = "DATABASE_URL", "SOVI_EMBEDDED"
 ESCAPE_ADVICE = "in a user name or password, @ must be written %40, / %2F, : %3A, ? %3F and % %25"
 
 
@@ -25,7 +26,7 @@ def parameters(dbname: str | None = None) -> dict[str, str]:
     Without DATABASE_URL this starts or joins the embedded PostgreSQL, which blocks for about a
     second the first time ever. Raises DatabaseConfigurationError.
     """
-    found = embedded.ensure() if is_embedded() else _from_environment()
+    found = embedded.ensure() if is_embedded() else _configured()
     return found | ({"dbname": dbname} if dbname else {})
 
 
@@ -34,7 +35,7 @@ def configured_name() -> str:
 
     Raises DatabaseConfigurationError.
     """
-    return embedded.DATABASE if is_embedded() else _from_environment()["dbname"]
+    return embedded.DATABASE if is_embedded() else _configured()["dbname"]
 
 
 def identity() -> str:
@@ -45,15 +46,21 @@ def identity() -> str:
     if is_embedded():
         place = str(embedded_home.data_dir())
     else:
-        found = _from_environment()
+        found = _configured()
         place = " ".join(found.get(key, "") for key in ("host", "hostaddr", "port", "dbname"))
     readable = re.sub(r"[^A-Za-z0-9_.-]", "_", configured_name())[:40]
     return f"{readable}-{hashlib.sha256(place.encode()).hexdigest()[:10]}"
 
 
 def is_embedded() -> bool:
-    """Whether DATABASE_URL is unset. Set but empty is a mistake, and refused where it is read."""
-    return VARIABLE not in os.environ
+    """Whether this process starts or joins a PostgreSQL of its own.
+
+    It does without DATABASE_URL, in a checkout or where SOVI_EMBEDDED=1 asks for it. Set but empty
+    is a mistake, and refused where it is read. Raises `ConfigurationError`.
+    """
+    variables = settings.in_effect()
+    is_wanted = settings.switch(variables, EMBEDDED, default=embedded_home.is_checkout())
+    return is_wanted and VARIABLE not in variables
 
 
 def connection_string(dbname: str | None = None) -> str:
@@ -79,7 +86,7 @@ def unreachable(error: psycopg.OperationalError) -> str:
                 f"{cause}. Check its log in {data / 'log'}, free disk space and memory, "
                 f"or set {VARIABLE} to another PostgreSQL."
             )
-        found = _from_environment()
+        found = _configured()
     except DatabaseConfigurationError as mistake:
         return str(mistake)
     host = found.get("hostaddr") or found.get("host") or os.environ.get("PGHOST") or "local socket"
@@ -91,8 +98,18 @@ def unreachable(error: psycopg.OperationalError) -> str:
     )
 
 
-def _from_environment() -> dict[str, str]:
-    url = os.environ[VARIABLE]
+def _configured() -> dict[str, str]:
+    url = settings.in_effect().get(VARIABLE)
+    if url is None:
+        raise _mistake(
+            f"is not set: set it, or call `configure(database_url=...)`; {EMBEDDED}=1 starts a "
+            "PostgreSQL of its own"
+        )
+    return parsed(url)
+
+
+def parsed(url: str) -> dict[str, str]:
+    """Return the libpq keywords of a URL of a database. Raises DatabaseConfigurationError."""
     scheme, separator, rest = url.partition("://")
     if not url.strip():
         raise _mistake("is empty: unset it to use the embedded PostgreSQL, or set it to a URL")

@@ -1,6 +1,8 @@
-"""The library's settings, from the environment."""
+"""The library's settings: what `configure` was given, else what the environment says."""
 
 import os
+from collections import ChainMap
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -21,27 +23,64 @@ class Settings:
     spool_bytes: int
 
     @classmethod
-    def read(cls) -> Self:
-        """Read the environment as it is now; raises `ConfigurationError` naming the variable."""
+    def read(cls, variables: Mapping[str, str] | None = None) -> Self:
+        """Read the variables as they are now; raises `ConfigurationError` naming the one to change.
+
+        By default those in effect.
+        """
+        given = in_effect() if variables is None else variables
         return cls(
-            _number("SOVI_EMIT_TIMEOUT_SECONDS", TIMEOUT_SECONDS, 0.05, 3600),
-            _switch("SOVI_PREPARED_STATEMENTS", default=True),
-            spool_folder(),
-            int(_number("SOVI_SPOOL_MAX_MB", SPOOL_MEGABYTES, 1, 1024 * 1024) * 1024 * 1024),
+            _number(given, "SOVI_EMIT_TIMEOUT_SECONDS", TIMEOUT_SECONDS, 0.05, 3600),
+            switch(given, "SOVI_PREPARED_STATEMENTS", default=True),
+            spool_folder(given),
+            int(_number(given, "SOVI_SPOOL_MAX_MB", SPOOL_MEGABYTES, 1, 1024 * 1024) * 1024 * 1024),
         )
 
 
-def spool_folder() -> Path:
+_given: Mapping[str, str] = {}
+"""What `configure` was given, by the variable that it stands for."""
+_is_in_use = False
+
+
+def in_effect() -> Mapping[str, str]:
+    """Return the variables that are in effect; from the first reading on they can't be changed."""
+    global _is_in_use
+    _is_in_use = True
+    return _over_environment(_given)
+
+
+def give(given: Mapping[str, str]) -> None:
+    """Put these variables over the environment, in place of those given before.
+
+    Raises `ConfigurationError` where that changes one after the library's first use.
+    """
+    global _given
+    before, after = _over_environment(_given), _over_environment(given)
+    changed = [name for name in sorted({*_given, *given}) if before.get(name) != after.get(name)]
+    if changed and _is_in_use:
+        raise ConfigurationError(
+            f"configure comes too late to change {', '.join(changed)}: "
+            "call it before the library's first use in this process"
+        )
+    _given = given
+
+
+def _over_environment(given: Mapping[str, str]) -> Mapping[str, str]:
+    return ChainMap(dict(given), os.environ)
+
+
+def spool_folder(variables: Mapping[str, str] | None = None) -> Path:
     """SOVI_SPOOL_DIR, or where the system keeps the state of root or of this user.
 
     Raises `ConfigurationError` for a user without a home.
     """
+    given = in_effect() if variables is None else variables
     try:
-        if chosen := os.environ.get("SOVI_SPOOL_DIR"):
+        if chosen := given.get("SOVI_SPOOL_DIR"):
             return Path(chosen).expanduser().resolve()
         if hasattr(os, "geteuid") and os.geteuid() == 0:
             return Path("/var/lib/sovi/spool")
-        state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+        state = given.get("XDG_STATE_HOME") or "~/.local/state"
         return Path(state).expanduser() / "sovi" / "spool"
     except RuntimeError as error:
         raise ConfigurationError(
@@ -50,8 +89,10 @@ def spool_folder() -> Path:
         ) from error
 
 
-def _number(variable: str, default: float, lowest: float, highest: float) -> float:
-    text = os.environ.get(variable, "").strip()
+def _number(
+    variables: Mapping[str, str], variable: str, default: float, lowest: float, highest: float
+) -> float:
+    text = variables.get(variable, "").strip()
     try:
         number = float(text) if text else default
     except ValueError:
@@ -63,8 +104,9 @@ def _number(variable: str, default: float, lowest: float, highest: float) -> flo
     return number
 
 
-def _switch(variable: str, *, default: bool) -> bool:
-    text = os.environ.get(variable, "").strip()
+def switch(variables: Mapping[str, str], variable: str, *, default: bool) -> bool:
+    """Read 1 or 0; raises `ConfigurationError` for anything else."""
+    text = variables.get(variable, "").strip()
     if text not in ("", "0", "1"):
         raise ConfigurationError(f"{variable} must be 1 or 0, not {text!r}")
     return text == "1" if text else default

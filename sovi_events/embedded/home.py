@@ -102,12 +102,19 @@ class Home:
             self.give_to_server(folder)
 
 
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def is_checkout() -> bool:
+    """Whether the library runs from the project's checkout, not from an installation."""
+    return (CHECKOUT / "manage.py").is_file()
+
+
 def data_dir() -> Path:
     """SOVI_DATA_DIR, or `.data` beside the checkout's manage.py, else in the current folder."""
     if chosen := os.environ.get("SOVI_DATA_DIR"):
         return Path(chosen).expanduser().resolve()
-    checkout = Path(__file__).resolve().parents[2]
-    return (checkout if (checkout / "manage.py").is_file() else Path.cwd()) / ".data"
+    return (CHECKOUT if is_checkout() else Path.cwd()) / ".data"
 
 
 def make_folder(folder: Path) -> None:

@@ -230,3 +230,22 @@ def test_a_consumer_is_checked_by_mypy_strictly(
         'consumer.py:6: error: Missing positional argument "message" in call to "emit"  [call-arg]',
         "Found 1 error in 1 file (checked 1 source file)",
     ]
+
+
+def test_an_installed_library_starts_no_database_unless_asked(
+    producer: Path, tmp_path: Path
+) -> None:
+    program = """
+import os
+import sovi_events
+os.environ.pop("DATABASE_URL", None)
+try:
+    sovi_events.emit("auth", "info", "captcha_failed", "Nowhere to go")
+except RuntimeError as error:
+    print(error)
+"""
+    folder = tmp_path / "program"
+    folder.mkdir()
+    said = run(producer, "-I", "-c", f"import os; os.chdir({str(folder)!r}){program}")
+    assert said.startswith("DATABASE_URL is not set: set it, or call `configure(database_url=...)`")
+    assert not list(folder.iterdir())
