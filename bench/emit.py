@@ -154,11 +154,11 @@ def _spooled(inserts: int, rounds: int) -> Comparison:
 def _environment(**variables: str) -> Iterator[None]:
     before = dict(os.environ)
     os.environ.update(variables)
-    client._writer.close()  # the next event reads the environment
+    client.close()  # the next event reads the environment
     try:
         yield
     finally:
-        client._writer.close()
+        client.close()
         os.environ.clear()
         os.environ.update(before)
 

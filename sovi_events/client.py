@@ -13,13 +13,10 @@ from .connection import AsyncLink, Link, Rows
 from .following import settled
 from .query import Names, Query
 from .record import Record, Records
-from .writing.writer import Writer
+from .writing import writer
 
 _link = Link()
 _async_link = AsyncLink()
-_writer = Writer()
-atexit.register(_writer.close)
-atexit.register(_link.close)
 
 
 def emit(
@@ -34,15 +31,21 @@ def emit(
 ) -> int | None:
     """Store one event; return its id once it is committed, None once it is in the spool.
 
+    What it returned for is never lost, whatever is killed, and stored once: by threads, event
+    loops, forks, pools and workers that fork, in signal handlers, finalizers, `atexit` and daemon
+    threads, up to the end of the interpreter. Where it raises because a signal handler did, the
+    event may be stored, once, or not.
+
     Commits by itself, whatever transaction the caller has open, together with what other threads
     emit. Takes at most SOVI_EMIT_TIMEOUT_SECONDS: when PostgreSQL can't be reached, is too slow or
-    full, or refuses, the event is kept on disk and stored later, with the time it happened. A
-    device or account that isn't in its table is kept in the context, as `unknown_device_id` or
+    full, or refuses, the event is kept on disk and stored later, with the time it happened. Beside
+    a thread that keeps the interpreter busy it takes some switch intervals (`sys`) more. A device
+    or account that isn't in its table is kept in the context, as `unknown_device_id` or
     `unknown_account_id`. Messages over 8 KB and contexts over 64 KB are cut with a mark. In a
     running event loop this blocks the loop: await `async_emit` there.
 
-    Raises `InvalidEvent` for a mistake in the arguments; `ConfigurationError`, and
-    `sovi_events.DatabaseConfigurationError`, for one in the environment.
+    Raises `InvalidEvent` for a mistake in the arguments; `ConfigurationError` and
+    `DatabaseConfigurationError` (of `sovi_events.errors`) for one in the settings.
     """
     record = Record.of(
         category,
@@ -53,7 +56,7 @@ def emit(
         account_id=account_id,
         context=context,
     )
-    return _writer.store([record])[0]
+    return writer.current().store([record])[0]
 
 
 async def async_emit(
@@ -76,7 +79,7 @@ async def async_emit(
         account_id=account_id,
         context=context,
     )
-    return (await _writer.store_from_loop([record]))[0]
+    return (await writer.current().store_from_loop([record]))[0]
 
 
 def emit_many(events: Iterable[Mapping[str, Any]]) -> list[int | None]:
@@ -88,13 +91,13 @@ def emit_many(events: Iterable[Mapping[str, Any]]) -> list[int | None]:
     about, and nothing is stored.
     """
     given = Records(events)
-    return _writer.store(given) if given else []
+    return writer.current().store(given) if given else []
 
 
 async def async_emit_many(events: Iterable[Mapping[str, Any]]) -> list[int | None]:
     """`emit_many`, for a running event loop."""
     given = Records(events)
-    return await _writer.store_from_loop(given) if given else []
+    return await writer.current().store_from_loop(given) if given else []
 
 
 def get_unresolved(
@@ -238,15 +241,26 @@ async def async_reopen(
 def flush(timeout: float = 10.0) -> bool:
     """Wait at most `timeout` seconds until nothing is left to send; return whether nothing is.
 
-    Tries the database at once, if it was away. What PostgreSQL refused is not waited for. A signal
-    handler that interrupted an emit can't wait for it: it gets False at once.
+    Tries the database at once, if it was away. What PostgreSQL refused is not waited for.
     """
-    return _writer.flush(timeout)
+    return writer.current().flush(timeout)
 
 
 async def async_flush(timeout: float = 10.0) -> bool:  # noqa: ASYNC109 - the sync twin's
     """`flush`, for a running event loop."""
-    return await asyncio.to_thread(_writer.flush, timeout)
+    return await asyncio.to_thread(flush, timeout)
+
+
+def close() -> None:
+    """Give the connections of this process's threads back; the next call opens others.
+
+    It reads the environment again. Programs need not call it: it is done when they exit.
+    """
+    writer.close()
+    _link.close()
+
+
+atexit.register(close)
 
 
 def _settled_id() -> int | None:

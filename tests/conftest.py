@@ -52,8 +52,7 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
         connections["default"].settings_dict["NAME"]
     )
     yield
-    client._link.close()  # or the test database could not be dropped
-    client._writer.close()
+    client.close()  # or the test database could not be dropped
     if before is None:
         del os.environ["DATABASE_URL"]
     else:

@@ -81,7 +81,7 @@ def _status(*, as_json: bool) -> int:
 def _drain(seconds: float, *, set_aside: bool) -> int:
     spool = _own()
     if set_aside:
-        spool.take_back()
+        spool.requeue()
     before = spool.contents()
     complete = flush(seconds)
     after = spool.contents()
@@ -113,7 +113,7 @@ def _spools() -> Iterator[Spool]:
     limit = Settings.read().spool_bytes
     for folder in sorted({path.parent for path in spool_folder().glob("*/s*")}):
         spool = Spool(folder, limit)
-        if spool.path.exists() or spool.slips.any():
+        if spool.exists():
             yield spool
 
 

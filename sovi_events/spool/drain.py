@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..writing import insert
 from ..writing.bounded import BoundedConnection
-from ..writing.insert import Refused
+from ..writing.insert import Rejected
 from .store import Spool, Spooled
 
 GROUP_EVENTS = 500
@@ -63,14 +63,14 @@ def is_drained_now(folder: Path) -> bool:
 def groups(spool: Spool, connection: BoundedConnection) -> Iterator[int]:
     """Store what waits, group by group, until nothing does; yield how many events each stored.
 
-    Raises `Unavailable`, sqlite3.Error and OSError; what was not stored waits on.
+    Raises `DatabaseDown`, sqlite3.Error and OSError; what was not stored waits on.
     """
     while group := spool.oldest(GROUP_EVENTS):
         yield _drain(spool, group, connection)
 
 
 def prune(connection: BoundedConnection) -> bool:
-    """Delete old receipts; return whether there may be more. Raises `Unavailable`."""
+    """Delete old receipts; return whether there may be more. Raises `DatabaseDown`."""
     deadline = time.monotonic() + GROUP_SECONDS
     return insert.prune_receipts(connection, deadline=deadline) == insert.PRUNE_ROWS
 
@@ -94,8 +94,8 @@ def _store_group(spool: Spool, group: list[Spooled], connection: BoundedConnecti
         return False
     once = {spooled.batch.receipt: spooled.batch for spooled in group}
     try:
-        insert.store_all(connection, list(once.values()), deadline=deadline)
-    except Refused:
+        insert.store(connection, list(once.values()), deadline=deadline, stamped=True)
+    except Rejected:
         return False
     spool.remove(group)
     return True
@@ -104,7 +104,7 @@ def _store_group(spool: Spool, group: list[Spooled], connection: BoundedConnecti
 def _drain_one(spool: Spool, spooled: Spooled, connection: BoundedConnection) -> int | None:
     """Return how many events were stored, None where they have to be halved."""
     if _is_stale(spooled):
-        spool.give_up(
+        spool.move_to_dead_letters(
             spooled,
             "it may have been stored more than 30 days ago, and its receipt is gone: "
             "compare it with the table",
@@ -113,8 +113,8 @@ def _drain_one(spool: Spool, spooled: Spooled, connection: BoundedConnection) ->
         return 0
     deadline = time.monotonic() + GROUP_SECONDS
     try:
-        insert.store(connection, spooled.batch, deadline=deadline, stamped=True)
-    except Refused as refusal:
+        insert.store(connection, [spooled.batch], deadline=deadline, stamped=True)
+    except Rejected as refusal:
         return _refuse(spool, spooled, str(refusal))
     spool.remove([spooled])
     return len(spooled.batch.records)
@@ -125,7 +125,7 @@ def _refuse(spool: Spool, spooled: Spooled, reason: str) -> int | None:
     if len(spooled.batch.records) > 1:
         spool.split(spooled)
         return None
-    spool.give_up(spooled, reason, attempted=False)  # `store` found no receipt of it
+    spool.move_to_dead_letters(spooled, reason, attempted=False)  # `store` found no receipt of it
     logger.error(
         "PostgreSQL refused a spooled event; it is set aside in %s: %s", spool.folder, reason
     )

@@ -11,7 +11,7 @@ from contextlib import suppress
 from ..record import Record
 from ..writing.batch import Batch, as_datetime
 from ..writing.bounded import BoundedConnection
-from ..writing.insert import Refused, store
+from ..writing.insert import Rejected, store
 
 REPORT_SECONDS = 10.0
 
@@ -41,21 +41,23 @@ class Losses:
             self._lost.append(when)
 
     def report(self, connection: BoundedConnection) -> None:
-        """Emit an event that says how many, since when. Raises `Unavailable`."""
+        """Emit an event that says how many, since when. Raises `DatabaseDown`."""
         count = self.count
         if not count:
             return
-        with suppress(Refused):  # it was said on stderr
-            store(connection, self._told(count), deadline=time.monotonic() + REPORT_SECONDS)
+        with suppress(Rejected):  # it was said on stderr
+            store(
+                connection, [self._report_event(count)], deadline=time.monotonic() + REPORT_SECONDS
+            )
         self._forget(count)
 
     def leave(self, keep: Callable[[Batch], bool]) -> None:
         """At the program's end, leave that event to the spool, if it has room by now."""
         count = self.count
-        if count and keep(self._told(count)):
+        if count and keep(self._report_event(count)):
             self._forget(count)
 
-    def _told(self, count: int) -> Batch:
+    def _report_event(self, count: int) -> Batch:
         since, until = (as_datetime(self._lost[at]).isoformat() for at in (0, count - 1))
         host = socket.gethostname()
         record = Record.of(

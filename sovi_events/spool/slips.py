@@ -33,11 +33,15 @@ class Slips:
         new = path.with_suffix(f".{threading.get_ident()}.new")
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Not `open`, which is gone when finalizers run at the interpreter's end.
             handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with open(handle, "w", encoding="utf-8") as file:
-                json.dump({"attempted": attempted, "content": batch.as_text()}, file)
-                file.flush()
+            try:
+                left = json.dumps({"attempted": attempted, "content": batch.as_text()}).encode()
+                while left:
+                    left = left[os.write(handle, left) :]
                 os.fsync(handle)
+            finally:
+                os.close(handle)
             new.rename(path)
             sync_folder(self._folder)
         except OSError:

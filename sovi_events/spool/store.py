@@ -61,7 +61,7 @@ class Contents(NamedTuple):
 class Spool:
     """One SQLite file, shared by the processes that emit to one database.
 
-    What `put` kept survives a crash of the machine. All but `put` and `set_aside` raise
+    What `put` kept survives a crash of the machine. All but `put` and `dead_letter` raise
     sqlite3.Error and OSError.
     """
 
@@ -87,7 +87,7 @@ class Spool:
             for batch in batches:
                 content = batch.as_text()
                 size = len(content.encode()) + ROW_BYTES
-                reserve = 0 if batch.is_grave else RESERVE * self.limit_bytes
+                reserve = 0 if batch.is_error_or_worse else RESERVE * self.limit_bytes
                 if size > room - reserve and not beyond_bound:
                     refused.append((batch, "the spool is full"))
                     continue
@@ -106,7 +106,7 @@ class Spool:
         kept = self.slips.put
         return [(batch, reason) for batch in batches if not kept(batch, attempted=attempted)]
 
-    def set_aside(self, batch: Batch, reason: str) -> bool:
+    def dead_letter(self, batch: Batch, reason: str) -> bool:
         """Keep a batch that PostgreSQL refused out of the way; return whether there was room."""
 
         def insert(database: sqlite3.Connection) -> None:
@@ -163,7 +163,7 @@ class Spool:
 
         self.file.transact(split)
 
-    def give_up(self, spooled: Spooled, reason: str, *, attempted: bool) -> None:
+    def move_to_dead_letters(self, spooled: Spooled, reason: str, *, attempted: bool) -> None:
         """Set aside a batch that waited; `attempted` when it may be in the table already."""
 
         def move(database: sqlite3.Connection) -> None:
@@ -174,7 +174,7 @@ class Spool:
 
         self.file.transact(move)
 
-    def take_back(self) -> None:
+    def requeue(self) -> None:
         """Let all that was set aside be tried again."""
 
         def move(database: sqlite3.Connection) -> None:
@@ -182,6 +182,10 @@ class Spool:
             database.execute("DELETE FROM set_aside")
 
         self.file.transact(move)
+
+    def exists(self) -> bool:
+        """Whether there are files of it."""
+        return self.path.exists() or self.slips.any()
 
     def is_empty(self) -> bool:
         """Whether nothing waits; what was set aside doesn't."""

@@ -12,7 +12,7 @@ from uuid import UUID
 from .. import catalog
 from ..record import Record
 
-GRAVE = frozenset(catalog.SEVERITIES[catalog.SEVERITIES.index("error") :])
+ERROR_OR_WORSE = frozenset(catalog.SEVERITIES[catalog.SEVERITIES.index("error") :])
 
 
 def new_receipt(seconds: float | None = None) -> UUID:
@@ -39,20 +39,10 @@ class Batch:
     times: Sequence[float]
     receipt: UUID = field(default_factory=new_receipt)
 
-    @classmethod
-    def of(cls, batches: "Sequence[Batch]") -> "Batch":
-        """Return all their events as one batch."""
-        if len(batches) == 1:
-            return batches[0]
-        return cls(
-            [record for batch in batches for record in batch.records],
-            [moment for batch in batches for moment in batch.times],
-        )
-
     @property
-    def is_grave(self) -> bool:
+    def is_error_or_worse(self) -> bool:
         """Whether an error or worse is among them."""
-        return any(record.severity in GRAVE for record in self.records)
+        return any(record.severity in ERROR_OR_WORSE for record in self.records)
 
     def halves(self) -> "list[Batch]":
         """Return two batches of their own, for when one of the events can't be stored.

@@ -1,9 +1,8 @@
 """Where events go: into the table, or into the spool while the database can't take them."""
 
 import logging
-import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from .. import database
 from ..errors import InvalidEvent
@@ -12,137 +11,137 @@ from ..spool.losses import Losses
 from ..spool.store import Spool
 from . import insert
 from .batch import Batch
-from .insert import Cut, Refused, Unavailable
-from .maintenance import Keeper
+from .insert import ConnectionLost, DatabaseDown, Rejected
+from .maintenance import Maintenance
+from .queue import Ids, PendingEmit
 
 NOTIFY_SECONDS = 0.1
 """How often followers are woken at most; between two reads they look again by themselves."""
 BATCHES_PER_PRUNE = 1000
-HURRY_SECONDS = 0.2
-"""How often the database is tried while somebody waits for the spool to drain."""
 
 logger = logging.getLogger(__name__)
 
 
 class Delivery:
-    """The ways of one process to one database. One thread at a time may `deliver`."""
+    """The ways of one process to one database. The writer's thread delivers."""
 
     def __init__(self) -> None:
-        """Raises `ConfigurationError` and DatabaseConfigurationError."""
-        self._settings = Settings.read()
-        self.timeout_seconds = self._settings.timeout_seconds
-        folder = self._settings.spool_folder / database.identity()
-        self.spool = Spool(folder, self._settings.spool_bytes)
+        """Connects to nothing. Raises `ConfigurationError` and DatabaseConfigurationError."""
+        settings = Settings.read()
+        self.timeout_seconds = settings.timeout_seconds
+        self.spool = Spool(settings.spool_folder / database.identity(), settings.spool_bytes)
         self._losses = Losses()
-        self._keeper = Keeper(self._settings, self.spool, self._losses)
+        self._maintenance = Maintenance(settings, self.spool, self._losses)
         self._notified = 0.0
         self._batches = 0
-        self._refusal = ""
+        self._reason = ""
 
-    def deliver(
-        self, parts: list[Batch], apart: Callable[[], Sequence[Batch]], deadline: float
-    ) -> list[int | None]:
-        """Store the one batch in `parts`, or spool it; return its ids, None where spooled.
+    def deliver(self, group: Sequence[PendingEmit]) -> None:
+        """Store the events of all callers in one transaction, or spool them; wake the callers."""
+        waiting = [pending for pending in group if not pending.is_given_up]
+        if len(waiting) < 2:
+            for pending in waiting:
+                self._deliver_alone(pending)
+            return
+        batches = [pending.batch for pending in waiting if pending.batch.records]
+        ids: Ids = []
+        try:
+            if batches:
+                ids += self._store(batches, min(pending.store_until for pending in waiting))
+        except Rejected:
+            for pending in waiting:
+                self._deliver_alone(pending)
+            return
+        except DatabaseDown as error:
+            self._spool(batches, attempted=error.was_attempted)
+            ids += [None] * sum(len(batch.records) for batch in batches)
+        at = 0
+        for pending in waiting:
+            end = at + len(pending.batch.records)
+            pending.finish(ids[at:end])
+            at = end
 
-        `apart` returns the batches that it was made of, and `deadline` is in `time.monotonic`'s
-        seconds. What is not safe yet stays in `parts`, in pieces where PostgreSQL refuses some of
-        the events. Raises `InvalidEvent` of events that are checked when they are read.
+    def keep_in_file(self, batch: Batch, *, attempted: bool) -> Ids:
+        """Spool a batch in a file of its own, without a lock; `attempted` if it may be stored.
+
+        For callers that can't wait for the writer, or not any longer.
         """
-        count = len(parts[0].records)
-        ids: list[int | None] = []
+        if not self.spool.slips.put(batch, attempted=attempted):
+            self._losses.add(batch, "the disk takes no file")
+        self._maintenance.start()
+        return [None] * len(batch.records)
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether nothing waits in the spool, as far as is known without a wait."""
+        return self._maintenance.is_clear or not self.spool.exists()
+
+    def flush(self, deadline: float) -> bool:
+        """Wait until the spool is empty, until `time.monotonic`'s deadline; return whether it is.
+
+        Tries the database at once, if it was away.
+        """
+        return self._maintenance.run_through(deadline)
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._losses.leave(lambda batch: not self.spool.put([batch], beyond_bound=True))
+        self._maintenance.close()
+
+    def abandon(self) -> None:
+        """Let go, in a child, of its parent's connection."""
+        self._maintenance.abandon()
+
+    def _deliver_alone(self, pending: PendingEmit) -> None:
+        """Store what one caller brings; what PostgreSQL rejects is found by halving."""
+        parts = [pending.batch] if pending.batch.records else []
+        ids: Ids = []
         try:
             while parts:
                 try:
-                    ids += self._store(parts[0], deadline)
-                except Refused as refusal:
+                    ids += self._store(parts[:1], pending.store_until)
+                except Rejected as rejection:
                     if len(parts[0].records) > 1:
-                        parts[:1] = parts[0].halves()  # at once: a signal may come in between
+                        parts[:1] = parts[0].halves()
                         continue
-                    self._set_aside(parts[0], str(refusal))
+                    self._dead_letter(parts[0], str(rejection))
                     ids.append(None)
+                except DatabaseDown as error:
+                    self._spool(parts[:1], attempted=error.was_attempted)
+                    self._spool(parts[1:])
+                    break
                 del parts[0]
-        except NotAttempted:
-            if not ids:  # each by itself: there may be room for one and not for another
-                parts[:] = apart()
-            self._spool(parts)
-        except Unavailable:
-            self._spool(parts[:1], attempted=True)
-            self._spool(parts[1:])
-        parts.clear()
-        return ids + [None] * (count - len(ids))
+        except InvalidEvent as mistake:  # of an event that is checked when it is read
+            pending.fail(mistake)
+        else:
+            pending.finish(ids + [None] * (len(pending.batch.records) - len(ids)))
 
-    def keep_apart(self, batch: Batch, *, attempted: bool) -> None:
-        """Spool a batch without a lock, in a slip, for a thread that may hold any of them."""
-        if not self.spool.slips.put(batch, attempted=attempted):
-            self._losses.add(batch, "the disk takes no file")
-
-    def keep(self, batch: Batch) -> None:
-        """Spool a batch that nobody has tried to store."""
-        self._spool([batch])
-
-    def drain(self) -> None:
-        """See to it that what waits in the spool is stored."""
-        self._keeper.start()
-
-    def flush(self, seconds: float) -> bool:
-        """Wait at most so long until nothing waits in the spool; return whether nothing does."""
-        deadline = time.monotonic() + seconds
-        try:
-            while not self.spool.is_empty():
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    return False
-                self._keeper.start()
-                self._keeper.wait(min(left, HURRY_SECONDS))
-        except (sqlite3.Error, OSError) as error:
-            logger.error("The spool %s can't be read: %s", self.spool.folder, error)
-            return False
-        return True
-
-    def close(self) -> None:
-        """Give the connection back; the next event opens another."""
-        self._losses.leave(lambda batch: not self.spool.put([batch], beyond_bound=True))
-        self._keeper.close()
-
-    def close_file(self) -> None:
-        """Leave nothing open in a child that it must not even close."""
-        self.spool.file.close()
-
-    def abandon(self) -> None:
-        """Let go, in a child, of what its parent holds open."""
-        self._keeper.abandon()
-
-    def _store(self, batch: Batch, deadline: float) -> Sequence[int]:
-        """Raises `Refused`, `Unavailable`."""
+    def _store(self, batches: Sequence[Batch], deadline: float) -> Sequence[int]:
+        """Raises `Rejected`, `DatabaseDown`; the second connection serves where one was lost."""
         for attempt in (1, 2):
             try:
-                held = self._keeper.connection(deadline)
-            except Unavailable as error:
-                if attempt == 1:
-                    raise NotAttempted(str(error)) from error
+                connection = self._maintenance.connection(deadline)
+            except DatabaseDown as error:
+                error.was_attempted = attempt == 2
                 raise
             try:
-                ids = insert.store(held, batch, deadline=deadline, notify=self._may_notify())
-            except (Refused, InvalidEvent):
+                ids = insert.store(
+                    connection, batches, deadline=deadline, notify=self._may_notify()
+                )
+            except (Rejected, InvalidEvent):
                 raise
-            except Cut as error:
-                self._keeper.discard(held)
-                if attempt == 2:
-                    self._keeper.fail(str(error))
-                    raise
-            except Unavailable as error:
-                self._keeper.discard(held)
-                self._keeper.fail(str(error))
+            except Exception as error:
+                self._maintenance.discard(connection)
+                if isinstance(error, ConnectionLost) and attempt == 1:
+                    continue
+                if isinstance(error, DatabaseDown):
+                    self._maintenance.mark_down(str(error))
                 raise
-            except BaseException:
-                self._keeper.discard(held)
-                raise
-            else:
-                self._keeper.works()
-                self._batches += 1
-                if self._batches % BATCHES_PER_PRUNE == 0:
-                    self._keeper.prune()
-                return ids
+            self._maintenance.mark_healthy()
+            self._batches += 1
+            if self._batches % BATCHES_PER_PRUNE == 0:
+                self._maintenance.prune()
+            return ids
         raise AssertionError("unreachable")
 
     def _may_notify(self) -> bool:
@@ -153,21 +152,16 @@ class Delivery:
         return True
 
     def _spool(self, batches: Sequence[Batch], *, attempted: bool = False) -> None:
-        if not batches:
-            return
-        for batch, reason in self.spool.put(batches, attempted=attempted):
-            self._losses.add(batch, reason)
-        self._keeper.start()
+        if batches:
+            for batch, reason in self.spool.put(batches, attempted=attempted):
+                self._losses.add(batch, reason)
+            self._maintenance.start()
 
-    def _set_aside(self, batch: Batch, reason: str) -> None:
-        if reason != self._refusal:  # said once for many alike
-            self._refusal = reason
+    def _dead_letter(self, batch: Batch, reason: str) -> None:
+        if reason != self._reason:  # said once for many alike
+            self._reason = reason
             logger.error(
                 "PostgreSQL refused an event; see `python -m sovi_events.spool status`: %s", reason
             )
-        if not self.spool.set_aside(batch, reason):
+        if not self.spool.dead_letter(batch, reason):
             self._losses.add(batch, reason)
-
-
-class NotAttempted(Unavailable):
-    """Nothing was sent: the events are certainly not in the table."""

@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -25,76 +24,70 @@ _NO_IDS = "{(,)}"
 """What is drawn where the table's ids come from a sequence that belongs to no column of it."""
 
 # What no later attempt would change: bad data, constraints, limits, a trigger's own error.
-_REFUSALS = ("22", "23", "44", "54", "P0")
+_REJECTIONS = ("22", "23", "44", "54", "P0")
 
 
-class Unavailable(Exception):
+class DatabaseDown(Exception):
     """The database can't take events now; the message says why."""
 
+    was_attempted = True
+    """Whether anything was sent: else the events are certainly not in the table."""
 
-class Cut(Unavailable):
+
+class ConnectionLost(DatabaseDown):
     """The connection was lost on the way: another one may do, and the receipt tells the rest."""
 
 
-class Refused(Exception):
-    """PostgreSQL does not take the batch as it is; the message says why."""
+class Rejected(Exception):
+    """PostgreSQL does not take the events as they are; the message says why."""
 
 
 def store(
     connection: BoundedConnection,
-    batch: Batch,
+    batches: Sequence[Batch],
     *,
     deadline: float,
     notify: bool = True,
     stamped: bool = False,
 ) -> list[int]:
-    """Store the batch, or find that it was; return the ids in the order of its events.
+    """Store batches in one transaction, each under its receipt; return the ids in their order.
 
-    `deadline` is in `time.monotonic`'s seconds; `notify` wakes those who follow the table;
-    `stamped` stores when the events happened, else the table says when they were stored. Devices
-    and accounts that are not in their tables are moved into the context. Raises `Unavailable`,
-    `Cut` and `Refused`: after the first two it may be stored or not, after the last it is not.
-    Events that are checked when they are read may raise `InvalidEvent`; nothing is stored then.
+    A batch that is alone and was stored before answers the ids it got then. `deadline` is in
+    `time.monotonic`'s seconds; `notify` wakes those who follow the table; `stamped` stores when
+    the events happened, else the table says when they were stored. Devices and accounts that are
+    not in their tables are moved into the context.
+
+    Raises `DatabaseDown` and `ConnectionLost`: the batches may be stored or not. Raises `Rejected`:
+    none is, by this call; of several, one may be the cause, or may have been stored before. Events
+    that are checked when they are read may raise `InvalidEvent`; nothing is stored then.
     """
     connection.deadline = deadline
+    alone = batches[0] if len(batches) == 1 else None
+    records = alone.records if alone else [one for batch in batches for one in batch.records]
     try:
         for attempt in range(SUBJECT_ATTEMPTS):
             try:
-                return _stored(connection, batch, notify, stamped)
+                return _stored(connection, batches, records, notify, stamped)
             except psycopg.errors.ForeignKeyViolation:
-                records = _without_unknown_subjects(connection, batch.records)
-                if records == list(batch.records) or attempt == SUBJECT_ATTEMPTS - 1:
+                known = _without_unknown_subjects(connection, records)
+                if known == list(records) or attempt == SUBJECT_ATTEMPTS - 1:
                     raise
-                batch = replace(batch, records=records)
+                records = known
             except psycopg.errors.UniqueViolation as error:
-                if error.diag.table_name != "event_receipts":
+                if alone is None or error.diag.table_name != "event_receipts":
                     raise
-                return _received(connection, batch)
+                return _received(connection, alone)
     except psycopg.Error as error:
         meaning = _meaning(error, connection)
-        # Refused now, it may have been stored before, and only the answer was lost.
-        if isinstance(meaning, Refused) and (ids := _received(connection, batch)):
+        # Rejected now, it may have been stored before, and only the answer was lost.
+        if alone and isinstance(meaning, Rejected) and (ids := _received(connection, alone)):
             return ids
         raise meaning from error
     raise AssertionError("unreachable")
 
 
-def store_all(connection: BoundedConnection, batches: Sequence[Batch], *, deadline: float) -> None:
-    """Store batches in one transaction, each with its receipt. Raises as `store` does.
-
-    `Refused` may also mean that one of them is there already: `store` each by itself then.
-    """
-    connection.deadline = deadline
-    try:
-        whole = Batch.of(batches)
-        receipts = [batch.receipt for batch in batches for _ in batch.records]
-        connection.execute(*_many(whole.records, whole.times, receipts, notify=True)).fetchall()
-    except psycopg.Error as error:
-        raise _meaning(error, connection) from error
-
-
 def prune_receipts(connection: BoundedConnection, *, deadline: float) -> int:
-    """Delete some of the receipts older than 30 days; return how many. Raises `Unavailable`."""
+    """Delete some of the receipts older than 30 days; return how many. Raises `DatabaseDown`."""
     connection.deadline = deadline
     try:
         given = {"oldest": new_receipt(time.time() - RECEIPT_SECONDS), "limit": PRUNE_ROWS}
@@ -103,26 +96,31 @@ def prune_receipts(connection: BoundedConnection, *, deadline: float) -> int:
         raise _meaning(error, connection) from error
 
 
-def _stored(connection: BoundedConnection, batch: Batch, notify: bool, stamped: bool) -> list[int]:
-    records = batch.records
-    times = batch.times if stamped else None
+def _stored(
+    connection: BoundedConnection,
+    batches: Sequence[Batch],
+    records: Sequence[Record],
+    notify: bool,
+    stamped: bool,
+) -> list[int]:
     if len(records) == 1 and not stamped:
-        return _ids(connection, statements.STORE_ONE, (*records[0], batch.receipt, notify))
-    if len(records) < MANY:
-        receipts = [batch.receipt] * len(records)
+        given = (*records[0], batches[0].receipt, notify)
+        return _ids(connection, statements.STORE_ONE, given)
+    times = [moment for batch in batches for moment in batch.times] if stamped else None
+    receipts = [batch.receipt for batch in batches for _ in batch.times]
+    if len(records) < MANY or len(batches) > 1:
         return _ids(connection, *_many(records, times, receipts, notify=notify))
     with connection.transaction():
         milliseconds = max(1, int((connection.deadline - time.monotonic()) * 1000))
         drawn = _one(connection, statements.DRAW_IDS, (str(milliseconds), len(records)))
         if drawn == _NO_IDS:
-            receipts = [batch.receipt] * len(records)
             return _ids(connection, *_many(records, times, receipts, notify=notify))
         ids = _expanded(drawn)
         with connection.cursor().copy(statements.copy(with_times=stamped)) as copy:
             for start in range(0, len(ids), COPY_ROWS):  # the server reads while we write
                 part = slice(start, start + COPY_ROWS)
                 copy.write(_copy_text(ids[part], records[part], times and times[part]))
-        connection.execute(statements.STORE_RECEIPT, (batch.receipt, drawn, notify))
+        connection.execute(statements.STORE_RECEIPT, (receipts[0], drawn, notify))
     return ids
 
 
@@ -241,11 +239,11 @@ def _meaning(error: psycopg.Error, connection: BoundedConnection) -> Exception:
     state = error.sqlstate or ""
     what = " ".join(str(error).split())
     if isinstance(error, psycopg.errors.UndefinedTable):
-        return Unavailable(
+        return DatabaseDown(
             f"{error.diag.message_primary}: run `manage.py migrate` on this database"
         )
-    if state.startswith(_REFUSALS) or isinstance(error, psycopg.DataError):
-        return Refused(what)
+    if state.startswith(_REJECTIONS) or isinstance(error, psycopg.DataError):
+        return Rejected(what)
     if isinstance(error, psycopg.errors._WaitTimeout):
-        return Unavailable("PostgreSQL took too long to answer")
-    return Cut(what) if connection.closed else Unavailable(what)
+        return DatabaseDown("PostgreSQL took too long to answer")
+    return ConnectionLost(what) if connection.closed else DatabaseDown(what)

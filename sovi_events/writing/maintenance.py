@@ -1,16 +1,19 @@
-"""Keeps a process connected to the database, and drains its spool, in a thread while there is need.
+"""The maintenance thread: connects to the database, and drains the spool, while there is need.
 
 Connecting can take longer than an event may: names are looked up, servers are tried in turn. So
-nobody who emits connects; they wait for this thread, and not at all while the database is known to
-be away.
+the writer does not connect; it waits for this thread, and not at all while the database is known
+to be away.
 """
 
+import _thread
 import logging
 import random
-import sqlite3
+import sys
 import threading
 import time
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import closing, suppress
+from queue import Empty, SimpleQueue
 
 import psycopg
 
@@ -20,10 +23,9 @@ from ..settings import Settings
 from ..spool import drain
 from ..spool.losses import Losses
 from ..spool.store import Spool
-from .bell import Bell
 from .bounded import BoundedConnection
-from .insert import Unavailable
-from .interruption import this_thread
+from .insert import DatabaseDown
+from .queue import this_thread
 
 logger = logging.getLogger(__name__)
 
@@ -31,91 +33,94 @@ PAUSE_SECONDS = (0.05, 2.0)
 """Between attempts, growing from the first to the last."""
 OTHERS_SECONDS = 0.2
 """How often to look whether another process has drained the spool."""
+HURRY_SECONDS = 0.2
+"""How often the database is tried, at least, while somebody waits for the spool to drain."""
 STARTS_PER_PRUNE = 100
 """Processes that live shortly prune old receipts now and then, too."""
 
 
-class Keeper:
-    """The connection that a process's events go through, and the thread that sees to it."""
+class Maintenance:
+    """Gives the writer its connection. Only `start` and `run_through` are for other threads."""
 
     def __init__(self, settings: Settings, spool: Spool, losses: Losses) -> None:
         self._settings = settings
         self._spool = spool
         self._losses = losses
-        self._mutex = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._is_running = threading.Lock()  # held by the thread as long as it runs
+        self._has_work = False
+        self.is_clear = False  # whether nothing waited when this thread looked, and nothing came
+        self._requests: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._mutex = threading.Lock()  # between the writer and this thread
         self._connection: BoundedConnection | None = None
+        self._tried = threading.Event()
         self._problem = ""
         self._trouble = ""
         self._failures = 0
         self._is_closed = False
-        self._tried = Bell()
-        self._hurry = Bell()
         self._prune_due = random.randrange(STARTS_PER_PRUNE) == 0  # noqa: S311
+
+    # -- For any thread: takes no lock in Python code ---------------------------------------------
+
+    def start(self) -> None:
+        """See to it that the thread looks at what there is to do."""
+        self.is_clear, self._has_work = False, True
+        if self._is_running.locked() or sys.is_finalizing():
+            return
+        try:
+            _thread.start_new_thread(self._run, ())
+        except RuntimeError:  # the interpreter is ending
+            self._connect_at_exit()
+
+    def run_through(self, deadline: float) -> bool:
+        """Wait until the spool is empty; return whether it is. Tries at once if it is paused."""
+        done = threading.Lock()
+        done.acquire()
+        self._requests.put(done.release)
+        self.start()
+        return done.acquire(timeout=max(0.0, deadline - time.monotonic()))
+
+    # -- For the writer ---------------------------------------------------------------------------
 
     def connection(self, deadline: float) -> BoundedConnection:
         """Return the connection, waiting for one until `deadline`, in `time.monotonic`'s seconds.
 
-        Raises `Unavailable`, at once while the database is known to be away.
+        Raises `DatabaseDown`, at once while the database is known to be away.
         """
         if self._connection is None and not self._problem:
             self.start()
             self._tried.wait(max(0.0, deadline - time.monotonic()))
         if (held := self._connection) is not None:
             return held
-        raise Unavailable(self._problem or "connecting takes too long")
-
-    def works(self) -> None:
-        """Take note that a batch was stored."""
-        self._failures = 0
+        raise DatabaseDown(self._problem or "connecting takes too long")
 
     def discard(self, lost: BoundedConnection) -> None:
-        """Let go of a connection that is of no use; whoever needs one next waits for another."""
+        """Let go of a connection that is of no use; the next batch waits for another."""
         with self._mutex:
             if self._connection is lost:
                 self._connection = None
-                self._tried.hush()
+                self._tried.clear()
         lost.close()
 
-    def fail(self, problem: str) -> None:
+    def mark_healthy(self) -> None:
+        """Take note that a batch was stored."""
+        self._failures = 0
+
+    def mark_down(self, problem: str) -> None:
         """Take the database for away, until the thread has stored something or connected again."""
         self._note(problem)
         self.start()
-
-    def start(self) -> None:
-        """See to it that the thread runs."""
-        with self._mutex:
-            if self._thread is not None and self._thread.is_alive():
-                return
-            self._thread = threading.Thread(target=self._run, name="sovi.events", daemon=True)
-            try:
-                self._thread.start()
-                return
-            except RuntimeError:  # the interpreter is ending
-                self._thread = None
-        try:
-            self._connect()
-        except Unavailable as error:
-            self._note(str(error))
 
     def prune(self) -> None:
         """Have old receipts deleted."""
         self._prune_due = True
         self.start()
 
-    def wait(self, seconds: float) -> None:
-        """Wait until there is nothing to do, at most so long; try at once if it is paused."""
-        with self._mutex:
-            running = self._thread
-        if running is not None:
-            self._hurry.ring()
-            running.join(seconds)
-
     def close(self) -> None:
         """Give the connection back, and let the thread end."""
         with self._mutex:
             self._is_closed = True
-        self._hurry.ring()
+            self._problem = "closed"
+        self._requests.put(lambda: None)
         if (held := self._connection) is not None:
             self.discard(held)
 
@@ -124,33 +129,61 @@ class Keeper:
         if self._connection is not None:
             connection.abandon(self._connection)
 
-    def _run(self) -> None:
-        this_thread.is_storing = True
-        while not self._is_closed:
-            try:
-                if self._failures:
-                    shortest, longest = PAUSE_SECONDS
-                    self._pause(min(longest, shortest * 2 ** min(self._failures, 10)))
-                self._round()
-            except Unavailable as error:
-                self._note(str(error))
-            except Exception as error:  # whatever it was, events are waiting
-                logger.exception("Connecting to the database failed")
-                self._note(repr(error))
-            with self._mutex:
-                if self._connection is not None and not self._has_work():
-                    self._thread = None
-                    return
+    # -- The thread -------------------------------------------------------------------------------
 
-    def _round(self) -> None:
-        """Drain what waits, and connect; raises `Unavailable`."""
+    def _run(self) -> None:
+        this_thread.may_wait = False
+        while self._must_work() and self._is_running.acquire(blocking=False):
+            try:
+                self._work()
+            finally:
+                self._is_running.release()
+
+    def _work(self) -> None:
+        waiting: list[Callable[[], None]] = []
+        while self._must_work():
+            self._has_work = False
+            while not self._requests.empty():
+                waiting.append(self._requests.get())
+            pause = self._attempt()
+            if pause:
+                self._has_work = True
+                with suppress(Empty):
+                    most = HURRY_SECONDS if waiting else pause
+                    waiting.append(self._requests.get(timeout=min(pause, most)))
+                continue
+            self.is_clear = not self._has_work
+            for tell in waiting:
+                tell()
+            waiting.clear()
+
+    def _must_work(self) -> bool:
+        return self._has_work and not self._is_closed
+
+    def _attempt(self) -> float:
+        """Do what there is to do; return after how many seconds to try again, 0 if all is done."""
         try:
-            drained = not self._has_spooled() or self._drain()
+            if self._round():
+                return 0
+        except DatabaseDown as error:
+            self._note(str(error))
+        except Exception as error:  # whatever it was, events are waiting
+            logger.exception("Connecting to the database failed")
+            self._note(repr(error))
+        if not self._failures:
+            return OTHERS_SECONDS
+        shortest, longest = PAUSE_SECONDS
+        return min(longest, shortest * 2.0 ** min(self._failures, 10))
+
+    def _round(self) -> bool:
+        """Drain what waits, and connect; return whether nothing waits. Raises `DatabaseDown`."""
+        try:
+            is_drained = not self._has_spooled() or self._drain()
             self._trouble = ""
-        except Unavailable:
+        except DatabaseDown:
             raise
         except Exception as error:  # whatever it was, live events must not wait for it
-            drained = False
+            is_drained = False
             if self._trouble != str(error):
                 logger.exception("The spool %s can't be drained", self._spool.folder)
             self._trouble = str(error)
@@ -158,8 +191,7 @@ class Keeper:
         if self._losses.count:
             with closing(self._opened("sovi.events drain", drain.GROUP_SECONDS)) as own:
                 self._losses.report(own)
-        if not drained:
-            self._pause(OTHERS_SECONDS)
+        return is_drained and not self._has_spooled()
 
     def _drain(self) -> bool:
         """Return whether it's done, here: else another process is at it."""
@@ -177,35 +209,38 @@ class Keeper:
     def _prune(self, own: BoundedConnection) -> None:
         try:
             self._prune_due = drain.prune(own)
-        except Unavailable as error:  # nothing depends on it
+        except DatabaseDown as error:  # nothing depends on it
             self._prune_due = False
             logger.info("Old receipts can't be pruned: %s", error)
 
-    def _pause(self, seconds: float) -> None:
-        self._hurry.wait(seconds)
-
     def _connect(self) -> None:
-        """Give those who emit a connection, if they have none."""
+        """Give the writer a connection, if it has none."""
         if self._connection is not None:
             return
         opened = self._opened("sovi.events emit", self._settings.timeout_seconds)
         with self._mutex:
             if self._is_closed:
                 opened.close()
-                raise Unavailable("closed")
+                raise DatabaseDown("closed")
             was_away, self._problem = self._problem, ""
             self._connection = opened
-        self._tried.ring()
+        self._tried.set()
         if was_away:
             logger.warning("The database takes events again")
+
+    def _connect_at_exit(self) -> None:
+        try:
+            self._connect()
+        except DatabaseDown as error:
+            self._note(str(error))
 
     def _opened(self, name: str, seconds: float) -> BoundedConnection:
         try:
             return connection.bounded(name, seconds, prepare=self._settings.prepared_statements)
         except psycopg.OperationalError as error:
-            raise Unavailable(database.unreachable(error)) from error
+            raise DatabaseDown(database.unreachable(error)) from error
         except (psycopg.Error, DatabaseConfigurationError) as error:
-            raise Unavailable(" ".join(str(error).split())) from error
+            raise DatabaseDown(" ".join(str(error).split())) from error
 
     def _note(self, problem: str) -> None:
         with self._mutex:
@@ -213,15 +248,9 @@ class Keeper:
             is_news = self._connection is None and not self._problem
             if self._connection is None:
                 self._problem = problem
-        self._tried.ring()
-        if is_news:  # logged without the lock: a program's handler may emit, and wait for it
+        self._tried.set()
+        if is_news:  # logged without the lock: a program's handler may take its time
             logger.warning("Events go to the spool %s: %s", self._spool.folder, problem)
-
-    def _has_work(self) -> bool:
-        try:
-            return bool(self._losses.count) or self._has_spooled()
-        except (sqlite3.Error, OSError):
-            return False  # said when it was tried
 
     def _has_spooled(self) -> bool:
         return self._prune_due or not self._spool.is_empty()

@@ -385,3 +385,37 @@ for thread in range(3): threading.Thread(target=forever, args=[thread]).start()
     assert answered.keys() <= stored.keys()
     assert all(event_id in (None, stored[message]) for message, event_id in answered.items())
     assert any(event_id is None for event_id in answered.values()) == away
+
+
+def test_a_program_that_emits_no_more_has_no_thread_left(machine: Machine) -> None:
+    machine.run(f"""{EMIT}
+before = os.listdir("/proc/self/task")
+assert emit("one")
+deadline = time.monotonic() + 20
+while os.listdir("/proc/self/task") != before:
+    assert time.monotonic() < deadline
+    time.sleep(0.01)
+assert emit("two")
+""")
+    assert machine.rows() == ["one", "two"]
+
+
+@pytest.mark.parametrize("away", [False, True], ids=["", "in_an_outage"])
+def test_what_finalizers_emit_while_the_interpreter_ends_is_stored(
+    machine: Machine, killable: Killable, away: bool
+) -> None:
+    if away:
+        killable.kill()
+    machine.run(f"""{WITH_LEDGER}
+class Last:
+    def __init__(self, noted): self.noted = noted
+    def __del__(self): self.noted("finalizer")
+last = Last(noted)
+noted("before")
+""")
+    if away:
+        killable.start()
+    flushed(machine)
+    answered = noted(machine.folder / "ledger")
+    assert set(answered) == {"before", "finalizer"}
+    assert_stored(machine, answered)

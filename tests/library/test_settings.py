@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sovi_events import ConfigurationError, emit
-from sovi_events.client import _writer
+from sovi_events import ConfigurationError, client, emit
 from sovi_events.settings import Settings, spool_folder
 
 
@@ -26,7 +25,7 @@ def test_a_value_that_cannot_be_is_refused_by_the_variables_name(
     monkeypatch.setenv(variable, value)
     with pytest.raises(ConfigurationError, match=f"{variable} must be .*'{value}'"):
         Settings.read()
-    _writer.close()
+    client.close()
     with pytest.raises(ConfigurationError, match=variable):
         emit("auth", "info", "x", "x")
 

@@ -200,7 +200,7 @@ def test_a_batch_that_was_stored_before_it_would_be_refused_is_stored_once(
     spool: Spool, link: BoundedConnection
 ) -> None:
     cut_off = batch("a", "poison", "b")
-    insert.store(link, cut_off, deadline=time.monotonic() + 30)
+    insert.store(link, [cut_off], deadline=time.monotonic() + 30)
     link.execute(
         "ALTER TABLE system_events ADD CONSTRAINT no_poison CHECK (message <> 'poison') NOT VALID"
     )
@@ -232,7 +232,7 @@ def test_a_refused_event_leaves_its_neighbours_and_comes_back_when_asked(
         assert "no_poison" in aside.reason
     finally:
         link.execute("ALTER TABLE system_events DROP CONSTRAINT no_poison")
-    spool.take_back()
+    spool.requeue()
     list(drain.groups(spool, link))
     assert SystemEvent.objects.filter(message="poison").count() == 1
     assert spool.contents().set_aside_events == 0
@@ -242,11 +242,11 @@ def test_what_was_refused_long_ago_comes_back_when_asked(
     spool: Spool, link: BoundedConnection
 ) -> None:
     old = time.time() - 31 * 24 * 3600
-    spool.set_aside(batch("refused at once", when=old), "why")
+    spool.dead_letter(batch("refused at once", when=old), "why")
     spool.put([batch("refused", when=old)], attempted=True)
     (waiting,) = spool.oldest(1)
-    spool.give_up(waiting, "why", attempted=False)
-    spool.take_back()
+    spool.move_to_dead_letters(waiting, "why", attempted=False)
+    spool.requeue()
     list(drain.groups(spool, link))
     stored = SystemEvent.objects.order_by("pk").values_list("message", flat=True)
     assert list(stored) == ["refused at once", "refused"]

@@ -20,7 +20,7 @@ from sovi_events.record import MANY, Record
 from sovi_events.writing import insert
 from sovi_events.writing.batch import Batch, new_receipt
 from sovi_events.writing.bounded import BoundedConnection
-from sovi_events.writing.insert import Refused, Unavailable
+from sovi_events.writing.insert import DatabaseDown, Rejected
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -40,7 +40,7 @@ def batch(*messages: str, **fields: object) -> Batch:
 
 
 def store(link: BoundedConnection, given: Batch, **options: bool) -> list[int]:
-    return insert.store(link, given, deadline=time.monotonic() + 30, **options)
+    return insert.store(link, [given], deadline=time.monotonic() + 30, **options)
 
 
 @settings(
@@ -99,7 +99,7 @@ def test_unknown_subjects_go_into_the_context_and_a_batch_sent_again_is_still_th
 
 def test_several_batches_stored_together_have_a_receipt_each(link: BoundedConnection) -> None:
     batches = [batch("a", "b"), batch("c"), batch("d", "e", "f")]
-    insert.store_all(link, batches, deadline=time.monotonic() + 30)
+    insert.store(link, batches, deadline=time.monotonic() + 30)
     ids = [store(link, one) for one in batches]
     assert [len(some) for some in ids] == [2, 1, 3]
     messages = SystemEvent.objects.order_by("pk").values_list("message", flat=True)
@@ -113,7 +113,7 @@ def test_a_batch_that_a_constraint_refuses_is_refused_whole(
 ) -> None:
     link.execute("ALTER TABLE system_events ADD CONSTRAINT no_poison CHECK (message <> 'poison')")
     try:
-        with pytest.raises(Refused, match="no_poison"):
+        with pytest.raises(Rejected, match="no_poison"):
             store(link, batch(*["x"] * (events - 1), "poison"))
         assert not SystemEvent.objects.exists()
         assert not EventReceipt.objects.exists()
@@ -141,8 +141,8 @@ def test_a_batch_that_was_stored_before_it_would_be_refused_answers_the_ids_it_g
 def test_a_statement_that_takes_too_long_ends_at_the_deadline(link: BoundedConnection) -> None:
     with psycopg.connect(os.environ["DATABASE_URL"]) as blocker:
         blocker.execute("LOCK TABLE system_events IN EXCLUSIVE MODE")
-        with pytest.raises(Unavailable, match="too long"):
-            insert.store(link, batch("x"), deadline=time.monotonic() + 0.1)
+        with pytest.raises(DatabaseDown, match="too long"):
+            insert.store(link, [batch("x")], deadline=time.monotonic() + 0.1)
 
 
 def test_only_receipts_older_than_30_days_are_pruned(link: BoundedConnection) -> None:
