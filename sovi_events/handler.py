@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from . import client
 from .errors import InvalidEvent
-from .record import checked_name, optional_uuid
+from .record import checked_name, subject
 
 TRACEBACK_CHARACTERS = 12_000
 MESSAGE_CHARACTERS = 4_000
@@ -84,8 +84,8 @@ class EventHandler(logging.Handler):
             _severity(record.levelno),
             _taken(extra, "event_type", checked_name, self.event_type),
             message,
-            device_id=_taken(extra, "device_id", optional_uuid, None),
-            account_id=_taken(extra, "account_id", optional_uuid, None),
+            device_id=_taken(extra, "device_id", subject, None),
+            account_id=_taken(extra, "account_id", subject, None),
             context=_context(record, exception, extra),
         )
 

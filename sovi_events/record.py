@@ -1,5 +1,6 @@
 """One event as the caller gave it: checked, and made storable."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Self, overload
 from uuid import UUID
@@ -12,6 +13,8 @@ MANY = 500
 """Events in a call from which on they are stored by COPY, and by themselves."""
 NAME_CHARACTERS = 200
 """A category or event type is a name; PostgreSQL's index entries end at about 2,700 bytes."""
+ID_CHARACTERS = 200
+"""Of a text that is kept as the id of an unknown device or account."""
 
 
 class Record(NamedTuple):
@@ -38,15 +41,27 @@ class Record(NamedTuple):
         context: Mapping[str, Any] | None = None,
     ) -> Self:
         """Check the arguments of `emit`; raises `InvalidEvent` naming the one to change."""
-        return cls(
+        device, account = subject("device_id", device_id), subject("account_id", account_id)
+        record = cls(
             checked_name("category", category),
             one_of("severity", severity, catalog.SEVERITIES),
             checked_name("event_type", event_type),
-            storable_message(_text("message", message)),
-            optional_uuid("device_id", device_id),
-            optional_uuid("account_id", account_id),
+            checked_message("message", message),
+            device if isinstance(device, UUID) else None,
+            account if isinstance(account, UUID) else None,
             _checked_context(context),
         )
+        unknown = {
+            f"unknown_{name}": value
+            for name, value in (("device_id", device), ("account_id", account))
+            if isinstance(value, str)
+        }
+        return record.with_context(unknown) if unknown else record
+
+    def with_context(self, entries: Mapping[str, Any]) -> Self:
+        """Return the event with these entries in its context, in place of those of their names."""
+        context = {name: it for name, it in json.loads(self.context).items() if name not in entries}
+        return self._replace(context=storable_context({**entries, **context}))
 
     @classmethod
     def from_mapping(cls, index: int, arguments: Mapping[str, Any]) -> Self:
@@ -116,7 +131,28 @@ def one_of(argument: str, value: object, allowed: tuple[str, ...]) -> str:
     return storable_text(value)
 
 
+def checked_message(argument: str, value: object) -> str:
+    """Return any non-blank text, storable and at most 8 KB; raises `InvalidEvent`."""
+    return storable_message(_text(argument, value))
+
+
+def subject(argument: str, value: object) -> UUID | str | None:
+    """Return the id of a device or account; a text that is no UUID is one in no table.
+
+    Blank text is None. Raises `InvalidEvent` for what is neither a UUID, text nor None.
+    """
+    if isinstance(value, str):
+        if not value.strip():
+            return None
+        try:
+            return UUID(value)
+        except ValueError:
+            return storable_text(value)[:ID_CHARACTERS]
+    return optional_uuid(argument, value)
+
+
 def optional_uuid(argument: str, value: object) -> UUID | None:
+    """Return an id to look rows up by; raises `InvalidEvent` for text that is no UUID, too."""
     if value is None:
         return None
     if isinstance(value, UUID):

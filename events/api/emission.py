@@ -15,7 +15,7 @@ from events.filters import refuse_parameters
 from events.models import SystemEvent
 from events.time_limit import time_limit
 from sovi_events.errors import InvalidEvent
-from sovi_events.record import Record
+from sovi_events.record import Record, optional_uuid
 
 from . import emission_schema
 from .body import check_size
@@ -78,6 +78,9 @@ def check(events: list[Any]) -> list[Record]:
     for index, event in enumerate(events):
         try:
             records.append(Record.from_mapping(index, event))
+            # The schema has ids as UUIDs: a host that is told can mend what it sends.
+            for name in ("device_id", "account_id"):
+                optional_uuid(name, event.get(name))
         except InvalidEvent as error:
             mistakes.append((index, str(error).removeprefix(f"events[{index}]: ")))
     if mistakes:

@@ -141,7 +141,13 @@ def test_an_id_that_is_in_no_table_is_kept_in_the_context_and_a_known_one_stays(
         None,
         {"unknown_device_id": str(unknown), "unknown_account_id": str(other)},
     )
+    assert stored(device_id="iPhone-A", account_id=unknown, context={"n": 1}) == (
+        None,
+        None,
+        {"n": 1, "unknown_device_id": "iPhone-A", "unknown_account_id": str(unknown)},
+    )
     assert stored(device_id=device_id, account_id=account_id) == (device_id, account_id, {})
+    assert stored(device_id=device_id, account_id="") == (device_id, None, {})
 
 
 def test_emit_many_returns_its_ids_in_the_order_given(library: Any, device_id: UUID) -> None:

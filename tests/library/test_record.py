@@ -1,6 +1,7 @@
 """What `emit` and `emit_many` refuse, and what they say about it; no database is asked."""
 
 import enum
+import json
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from sovi_events import InvalidEvent, catalog
 from sovi_events.record import MANY, Record, Records
+from sovi_events.storable import CONTEXT_BYTES, TRUNCATED_KEY
 
 GOOD = {
     "category": "scheduler",
@@ -50,7 +52,7 @@ REFUSED = [
     *(
         (argument, value, "must be a UUID or None")
         for argument in ("device_id", "account_id")
-        for value in ("iphone-7", "", "1234", 12, b"\x00" * 16, Shy(), "g" * 32)
+        for value in (12, 0, False, b"\x00" * 16, ["iphone-7"], Shy())
     ),
     *(
         ("context", value, "must be a mapping or None")
@@ -112,6 +114,41 @@ def test_subclasses_of_text_and_uuids_become_what_they_are() -> None:
     assert type(record.severity) is str
     assert (type(record.device_id), record.device_id) == (uuid.UUID, given)
     assert record.account_id == given
+
+
+@pytest.mark.parametrize("name", ["device_id", "account_id"])
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("iphone-7", "iphone-7"),
+        ("1234", "1234"),
+        ("g" * 32, "g" * 32),
+        ("nul\x00and\ud800", "nul␀and\ufffd"),
+        ("x" * 201, "x" * 200),
+    ],
+)
+def test_an_id_that_is_no_uuid_is_that_of_an_unknown_subject(
+    name: str, given: str, kept: str
+) -> None:
+    subject: dict[str, Any] = {name: given}
+    record = Record.of(**GOOD, **subject, context={"n": 1, f"unknown_{name}": "of the caller"})
+    assert (record.device_id, record.account_id) == (None, None)
+    assert json.loads(record.context) == {"n": 1, f"unknown_{name}": kept}
+
+
+def test_an_unknown_subject_is_kept_where_the_context_has_no_room() -> None:
+    context = {"log": "y" * 100_000, "more": "z"}
+    record = Record.of(**GOOD, device_id="a", account_id="b", context=context)
+    found = json.loads(record.context)
+    assert (found["unknown_device_id"], found["unknown_account_id"]) == ("a", "b")
+    assert set(found) == {*context, "unknown_device_id", "unknown_account_id", TRUNCATED_KEY}
+    assert len(record.context.encode()) <= CONTEXT_BYTES
+
+
+@pytest.mark.parametrize("blank", ["", " \t\n", None])
+def test_a_blank_id_is_none(blank: str | None) -> None:
+    record = Record.of(**GOOD, device_id=blank, account_id=blank)
+    assert record[4:] == (None, None, "{}")
 
 
 def test_unknown_categories_and_event_types_are_no_mistake() -> None:
