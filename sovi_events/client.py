@@ -2,7 +2,7 @@
 
 import asyncio
 import atexit
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -56,7 +56,7 @@ def emit(
         account_id=account_id,
         context=context,
     )
-    return writer.current().store([record])[0]
+    return store([record])[0]
 
 
 async def async_emit(
@@ -79,7 +79,7 @@ async def async_emit(
         account_id=account_id,
         context=context,
     )
-    return (await writer.current().store_from_loop([record]))[0]
+    return (await async_store([record]))[0]
 
 
 def emit_many(events: Iterable[Mapping[str, Any]]) -> list[int | None]:
@@ -90,14 +90,12 @@ def emit_many(events: Iterable[Mapping[str, Any]]) -> list[int | None]:
     thousands of events. Raises as `emit` does; an `InvalidEvent` names the index of the event it is
     about, and nothing is stored.
     """
-    given = Records(events)
-    return writer.current().store(given) if given else []
+    return store(Records(events))
 
 
 async def async_emit_many(events: Iterable[Mapping[str, Any]]) -> list[int | None]:
     """`emit_many`, for a running event loop."""
-    given = Records(events)
-    return await writer.current().store_from_loop(given) if given else []
+    return await async_store(Records(events))
 
 
 def get_unresolved(
@@ -145,8 +143,7 @@ def get_events(
         limit=limit,
         after_id=after_id,
     )
-    settled_id = None if after_id is None else _settled_id()
-    return _shown(_link.run(*query.statement(settled_id)))
+    return read(query)
 
 
 async def async_get_events(
@@ -171,8 +168,7 @@ async def async_get_events(
         limit=limit,
         after_id=after_id,
     )
-    settled_id = None if after_id is None else await _async_settled_id()
-    return _shown(await _async_link.run(*query.statement(settled_id)))
+    return await async_read(query)
 
 
 def resolve(
@@ -261,6 +257,31 @@ def close() -> None:
 
 
 atexit.register(close)
+
+
+# -- The same of what was checked before ----------------------------------------------------------
+
+
+def store(records: Sequence[Record]) -> list[int | None]:
+    """Store events as `emit_many` does; return their ids in the order given."""
+    return writer.current().store(records) if records else []
+
+
+async def async_store(records: Sequence[Record]) -> list[int | None]:
+    """`store`, for a running event loop."""
+    return await writer.current().store_from_loop(records) if records else []
+
+
+def read(query: Query) -> Rows:
+    """Return the events of a query as `get_events` does."""
+    settled_id = None if query.after_id is None else _settled_id()
+    return _shown(_link.run(*query.statement(settled_id)))
+
+
+async def async_read(query: Query) -> Rows:
+    """`read`, for a running event loop."""
+    settled_id = None if query.after_id is None else await _async_settled_id()
+    return _shown(await _async_link.run(*query.statement(settled_id)))
 
 
 def _settled_id() -> int | None:

@@ -51,6 +51,12 @@ def shown(value: object) -> str:
     return _said(repr, value)[:80]
 
 
+def as_text(value: object) -> str:
+    """Return what the object says of itself, storable, of any length; it never fails itself."""
+    # UUIDs and decimals say it best in their own words; most others only have a repr.
+    return _said(str if _has_own_words(value) else repr, value)
+
+
 def storable_context(context: Mapping[Any, Any]) -> str:
     """Return `context` as JSON of at most 64 KB; what was cut is named under `_truncated`."""
     if (encoded := _plain(context)) is not None:
@@ -160,8 +166,7 @@ class _Jsonable:
         if is_dataclass(value) and not isinstance(value, type):
             held = {field.name: getattr(value, field.name, MARK) for field in fields(value)}
             return self.mapping(held, depth)
-        # UUIDs and decimals say it best in their own words; most others only have a repr.
-        return self._text(_said(str if _has_own_words(value) else repr, value))
+        return self._text(as_text(value))
 
     def _spend(self, depth: int) -> bool:
         self.nodes -= 1

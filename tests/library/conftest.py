@@ -11,34 +11,49 @@ from cutting_proxy import CuttingProxy, a_proxy
 from killable import Killable, a_killable
 from machine import Machine
 
+import sovi_events.lenient
 from events.models import Account, Device
 from sovi import events
 
 
 class Sync:
+    def __init__(self, face: Any) -> None:
+        self._face = face
+
     def __getattr__(self, name: str) -> Any:
-        return getattr(events, name)
+        return getattr(self._face, name)
 
 
 class Async:
     """The `async_` twins, run to their end in an event loop of this test."""
 
-    def __init__(self, runner: asyncio.Runner) -> None:
+    def __init__(self, face: Any, runner: asyncio.Runner) -> None:
+        self._face = face
         self._runner = runner
 
     def __getattr__(self, name: str) -> Any:
-        twin = getattr(events, f"async_{name}")
+        twin = getattr(self._face, f"async_{name}")
         return lambda *args, **kwargs: self._runner.run(twin(*args, **kwargs))
+
+
+def either_side(face: Any, side: str) -> Iterator[Any]:
+    if side == "sync":
+        yield Sync(face)
+    else:
+        with asyncio.Runner() as runner:
+            yield Async(face, runner)
 
 
 @pytest.fixture(params=["sync", "async"])
 def library(request: pytest.FixtureRequest) -> Iterator[Any]:
     """The library's calls without the prefix; a test that takes it runs for either side."""
-    if request.param == "sync":
-        yield Sync()
-    else:
-        with asyncio.Runner() as runner:
-            yield Async(runner)
+    yield from either_side(events, request.param)
+
+
+@pytest.fixture(params=["sync", "async"])
+def lenient(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The same of `sovi_events.lenient`."""
+    yield from either_side(sovi_events.lenient, request.param)
 
 
 @pytest.fixture

@@ -1,0 +1,43 @@
+"""Resolving and reopening by anybody: a kind of resolver, or the name of a person."""
+
+from typing import TypedDict, cast
+
+from .. import catalog
+from ..catalog import Resolver
+from ..storable import as_text, shown
+from .mistakes import Mistakes, is_blank
+
+
+class Who(TypedDict):
+    """The arguments of the strict calls that say who acts, and why."""
+
+    actor: str | None
+    reason: str | None
+
+
+def kind_and_who(
+    mistakes: Mistakes, argument: str, by: object, actor: object, reason: object
+) -> tuple[Resolver, Who]:
+    """Return the kind of resolver, and who it is: a text that is no kind names a person."""
+    who: Who = {
+        "actor": _text(mistakes, "actor", actor),
+        "reason": _text(mistakes, "reason", reason),
+    }
+    if is_blank(by):
+        return "auto", who
+    if not isinstance(by, str):
+        # It may be anything that a program goes by: that it is a person nobody said.
+        mistakes.add(argument, by, f"{argument} must be text, not {shown(by)}")
+        return "auto", {**who, "actor": who["actor"] or as_text(by)}
+    kind = str.strip(by).lower()
+    if kind in catalog.RESOLVERS:
+        return cast(Resolver, kind), who
+    return "human", {**who, "actor": who["actor"] or str(by)}
+
+
+def _text(mistakes: Mistakes, argument: str, value: object) -> str | None:
+    if is_blank(value):
+        return None
+    if not isinstance(value, str):
+        mistakes.add(argument, value, f"{argument} must be text or None, not {shown(value)}")
+    return as_text(value)
