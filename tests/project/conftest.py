@@ -1,11 +1,15 @@
+"""A running system, and the library as a program of its own has it."""
+
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from django.contrib.auth.models import User
 from live import PASSWORD, Live
+from wheels import ROOT, build, make_environment
 
 from events.models import Account, ApiToken, Device
 
@@ -23,3 +27,15 @@ def live(transactional_db: None, server: Any, chromium: Any) -> Iterator[Live]:
             session=session,
             chromium=chromium,
         )
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library's."""
+    return build(ROOT, tmp_path_factory.mktemp("library"))
+
+
+@pytest.fixture
+def producer(wheel: Path, tmp_path: Path) -> Path:
+    """The Python of an environment where the wheel alone was installed, with what it asks for."""
+    return make_environment(tmp_path / "producer", wheel)

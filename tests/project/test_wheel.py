@@ -1,20 +1,16 @@
 """What `pip install .` gives a producer: the library and psycopg, nothing of the operators'."""
 
-import os
-import shutil
 import subprocess
 import sys
-import sysconfig
 import zipfile
-from importlib.metadata import Distribution, distribution
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
+from wheels import ROOT, build, install, lend, packages_of, pip, run
 
 from sovi import events
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 PROGRAM = """
 import importlib.util
 import sys
@@ -29,95 +25,10 @@ print(events.emit("scheduler", "info", "scheduler_started", "From a producer's e
 """
 
 
-def run(*command: object, **environment: str) -> str:
-    done = subprocess.run(
-        [str(part) for part in command],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def build(project: Path, folder: Path) -> Path:
-    """Return the wheel as pip builds it, from a copy: setuptools writes beside what it builds."""
-    source = folder / "project"
-    shutil.copytree(project, source, ignore=shutil.ignore_patterns(".*", "build", "*.egg-info"))
-    # Without isolation setuptools is this environment's, and no registry is asked.
-    options = ("--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", folder)
-    run(sys.executable, "-m", "pip", "wheel", "--quiet", *options, source)
-    [built] = folder.glob("*.whl")
-    return built
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The library's."""
-    return build(ROOT, tmp_path_factory.mktemp("library"))
-
-
 @pytest.fixture(scope="module")
 def import_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """That of the name `from sovi import events`."""
     return build(ROOT / "sovi", tmp_path_factory.mktemp("import"))
-
-
-def needed(requirements: list[str] | None, extra: str = "") -> dict[str, Distribution]:
-    """Return the installed distributions that these requirements ask for, and theirs."""
-    found: dict[str, Distribution] = {}
-    for requirement in map(Requirement, requirements or []):
-        if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
-            one = distribution(requirement.name)
-            assert requirement.specifier.contains(one.version)
-            found[requirement.name] = one
-            for of in ("", *requirement.extras):
-                found |= needed(one.requires, of)
-    return found
-
-
-def pip(python: Path, *arguments: object) -> str:
-    """Run this environment's pip on another environment, without a registry."""
-    return run(sys.executable, "-m", "pip", "--python", python, *arguments)
-
-
-def install(python: Path, *what: object) -> None:
-    options = ("--quiet", "--no-index", "--no-deps", "--no-build-isolation")
-    pip(python, "install", *options, *what)
-
-
-def packages_of(python: Path) -> Path:
-    return Path(sysconfig.get_path("purelib", vars={"base": str(python.parents[1])}))
-
-
-def lend(one: Distribution, python: Path) -> None:
-    """Let another environment use what is installed in this one."""
-    tops = {path.parts[0] for path in one.files or [] if path.parts[0] != ".."}
-    for top in tops - {"__pycache__"}:
-        (packages_of(python) / top).symlink_to(Path(str(one.locate_file(top))))
-
-
-@pytest.fixture
-def producer(wheel: Path, tmp_path: Path) -> Path:
-    """The Python of an environment where the wheel alone was installed, with what it asks for."""
-    home = tmp_path / "producer"
-    run(sys.executable, "-m", "venv", "--without-pip", home)
-    python = home / "bin" / "python"
-    install(python, wheel)
-    # What pip would fetch stands in this environment already.
-    with zipfile.ZipFile(wheel) as archive:
-        [metadata] = [name for name in archive.namelist() if name.endswith("/METADATA")]
-        text = archive.read(metadata).decode()
-    asked = [
-        line.removeprefix("Requires-Dist: ")
-        for line in text.splitlines()
-        if line.startswith("Requires-Dist: ")
-    ]
-    for one in needed(asked).values():
-        lend(one, python)
-    assert pip(python, "check") == "No broken requirements found.\n"
-    return python
 
 
 def test_the_wheel_holds_the_library_alone(wheel: Path) -> None:
