@@ -16,6 +16,8 @@ logger = logging.getLogger(__name__)
 BUSY_SECONDS = 0.5
 """How long another process may hold the file before a batch goes to a slip beside it."""
 
+PAGE_BYTES = 4096
+
 T = TypeVar("T")
 
 lock = threading.RLock()
@@ -101,6 +103,7 @@ class SpoolFile:
         database = sqlite3.connect(
             self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
+        database.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of a file that is new
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
         for statement in self._schema:
@@ -116,8 +119,11 @@ class SpoolFile:
 
 def used_bytes(database: sqlite3.Connection) -> int:
     """Return how much of its file a database uses."""
-    (used,) = database.execute(
-        "SELECT (page_count - freelist_count) * page_size"
-        " FROM pragma_page_count, pragma_freelist_count, pragma_page_size"
-    ).fetchone()
-    return int(used)
+    (free,) = database.execute("PRAGMA freelist_count").fetchone()
+    return file_bytes(database) - int(free) * PAGE_BYTES
+
+
+def file_bytes(database: sqlite3.Connection) -> int:
+    """Return how long its file is."""
+    (pages,) = database.execute("PRAGMA page_count").fetchone()
+    return int(pages) * PAGE_BYTES

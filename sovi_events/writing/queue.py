@@ -19,7 +19,7 @@ GROUP_EVENTS = MANY - 1
 IDLE_SECONDS = 1.0
 """How long the writer waits for an event before its thread ends: forks are best without one."""
 COMMIT_DELAY_SECONDS = 0.0001
-"""How long a group waits for one more event while it is smaller than the last one was."""
+"""How long a group waits for more while it is smaller than the last one was, and grows."""
 
 Ids = list[int | None]
 
@@ -112,12 +112,10 @@ def groups(queue: SimpleQueue[PendingEmit], idle_seconds: float) -> Iterator[lis
             return
         group, following = [first], None
         room = GROUP_EVENTS - len(first.batch.records)
+        _await_siblings(queue, last_size - 1)
         while room > 0:
             try:
-                if len(group) < last_size:
-                    following = queue.get(timeout=COMMIT_DELAY_SECONDS)
-                else:
-                    following = queue.get_nowait()
+                following = queue.get_nowait()
             except Empty:
                 break
             room -= len(following.batch.records)
@@ -127,3 +125,11 @@ def groups(queue: SimpleQueue[PendingEmit], idle_seconds: float) -> Iterator[lis
             following = None
         last_size = len(group)
         yield group
+
+
+def _await_siblings(queue: SimpleQueue[PendingEmit], expected: int) -> None:
+    # Asleep, not in the queue's `get`: each event that comes would wake it, and stop the others.
+    queued = -1
+    while queued < queue.qsize() < expected:
+        queued = queue.qsize()
+        time.sleep(COMMIT_DELAY_SECONDS)
