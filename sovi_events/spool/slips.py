@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from ..durable import sync_file, sync_folder
 from ..writing.batch import Batch
 
 _PREFIX = "slip-"
@@ -39,7 +40,7 @@ class Slips:
                 left = json.dumps({"attempted": attempted, "content": batch.as_text()}).encode()
                 while left:
                     left = left[os.write(handle, left) :]
-                os.fsync(handle)
+                sync_file(handle)
             finally:
                 os.close(handle)
             new.rename(path)
@@ -81,12 +82,3 @@ def _read(path: Path) -> tuple[Batch, bool]:
     slip = json.loads(path.read_text(encoding="utf-8"))
     receipt = path.name[len(_PREFIX) : -len(_SUFFIX)]
     return Batch.from_text(receipt, slip["content"]), slip["attempted"]
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a crash. Raises OSError."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
