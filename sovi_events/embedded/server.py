@@ -1,17 +1,15 @@
 """One embedded PostgreSQL server: made, started, asked whether it answers, and stopped.
 
-Callers hold the home's mutex, see Note [sharing] in `sovi_events.embedded.client`. Outside Linux
-nobody looks for an old server's processes after a crash; PostgreSQL's own check on shared memory is
-left.
+Callers hold the home's mutex, see Note [sharing] in `sovi_events.embedded.client`.
 """
 
 import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from psycopg.conninfo import make_conninfo
 
 from ..errors import DatabaseConfigurationError
 from . import binaries as embedded_binaries
+from . import processes
 from .binaries import Binaries
 from .home import PORT, SOCKET_NAME, Home
 
@@ -45,6 +44,9 @@ SETTINGS = {
     "log_truncate_on_rotation": "on",
     "log_rotation_age": "1d",
 }
+if sys.platform == "darwin":
+    # Its fsync leaves what was committed in the drive's cache, see `sovi_events.durable`.
+    SETTINGS["wal_sync_method"] = "fsync_writethrough"
 
 
 class Server:
@@ -75,6 +77,9 @@ class Server:
     def start(self) -> None:
         """Start a server that does not answer, after making or repairing what it needs.
 
+        What a crashed one left is removed, once its processes have ended: the pid in its file may
+        be another program's by now, because of which PostgreSQL would refuse to start.
+
         Raises DatabaseConfigurationError.
         """
         for abandoned in self.home.folder.glob("new-*"):
@@ -83,9 +88,13 @@ class Server:
         if not self.home.data.is_dir():
             self._initialise(binaries)
         self.home.create_socket_folder()
-        crashed = self._remove_leftovers()
+        left = self._leftovers()
+        if left and not self._await_end():
+            return
+        for path in left:
+            path.unlink(missing_ok=True)
         self._write_settings()
-        deadline = time.monotonic() + (LEFTOVER_SECONDS if crashed else 0)
+        deadline = time.monotonic() + (LEFTOVER_SECONDS if left else 0)
         while True:
             try:
                 binaries.run(
@@ -157,52 +166,38 @@ class Server:
         making.rename(self.home.data)  # atomic: a killed initdb never looks like a database
 
     def _write_settings(self) -> None:
-        settings = SETTINGS | {"unix_socket_directories": f'"{self.home.socket_folder()}"'}
+        settings = SETTINGS | {
+            "cluster_name": processes.cluster_name(self.home.data),
+            "unix_socket_directories": f'"{self.home.socket_folder()}"',
+        }
         lines = [f"{name} = '{value}'\n" for name, value in settings.items()]
         self.home.settings.write_text("".join(lines))
         self.home.settings.chmod(0o644)
 
-    def _remove_leftovers(self) -> bool:
-        """Remove what a crashed server left behind. Returns whether there was anything.
-
-        Its processes are waited for, never ended; and the pid in its file is not believed: by now
-        it may be another program's, because of which PostgreSQL would refuse to start.
-        """
+    def _leftovers(self) -> list[Path]:
+        """The files that a running server has, and a crashed one leaves behind."""
         sockets = self.home.socket_folder()
-        left = [
-            path
-            for path in (
-                self.home.data / "postmaster.pid",
-                sockets / SOCKET_NAME,
-                sockets / f"{SOCKET_NAME}.lock",
-            )
-            if path.exists()
-        ]
+        files = (
+            self.home.data / "postmaster.pid",
+            sockets / SOCKET_NAME,
+            sockets / f"{SOCKET_NAME}.lock",
+        )
+        return [path for path in files if path.exists()]
+
+    def _await_end(self) -> bool:
+        """Wait for the processes of a crashed server, which are never ended by us.
+
+        Returns False when it answers after all: macOS refuses who meets a listener's full queue.
+        Raises DatabaseConfigurationError.
+        """
         deadline = time.monotonic() + LEFTOVER_SECONDS
-        while left and (pids := list(self._processes())):
+        while pids := processes.at_work_in(self.home.data):
+            if self.answers():
+                return False
             if time.monotonic() > deadline:
                 raise DatabaseConfigurationError(
                     f"The PostgreSQL processes {pids} still run in {self.home.data} "
                     "but do not answer: end them, then try again."
                 )
             time.sleep(POLL_SECONDS)
-        for path in left:
-            path.unlink(missing_ok=True)
-        return bool(left)
-
-    def _processes(self) -> Iterator[int]:
-        """The PostgreSQL processes at work in the data folder; a zombie has no working folder."""
-        data = self.home.data.stat()
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                if not (process / "comm").read_text().startswith("postgres"):
-                    continue
-                try:
-                    ours = os.path.samestat((process / "cwd").stat(), data)
-                except PermissionError:  # root in a container lacks CAP_SYS_PTRACE
-                    arguments = (process / "cmdline").read_bytes().split(b"\0")
-                    ours = os.fsencode(self.home.data) in arguments
-            except (FileNotFoundError, ProcessLookupError):
-                continue  # it ended meanwhile
-            if ours:
-                yield int(process.name)
+        return True

@@ -37,6 +37,7 @@ CLIENT = """
 import encodings.idna, json, os, sys
 import psycopg
 from sovi_events import database
+from sovi_events.embedded import processes
 
 def query(text):
     with psycopg.connect(database.connection_string(), autocommit=True) as connection:
@@ -54,6 +55,14 @@ for line in sys.stdin:
         answer = {"error": f"{type(error).__name__}: {error}"}
     print(json.dumps(answer), flush=True)
 """
+
+
+# How a client finds the processes of a server, by what its script then does without.
+WITHOUT = {
+    "by /proc": "",
+    "by ps": "processes.PROC = processes.Path('/nowhere')\n",
+    "not at all": "processes.PROC = processes.PS = processes.Path('/nowhere')\n",
+}
 
 
 class ClientError(Exception):
@@ -82,10 +91,13 @@ class Client:
         assert self.process.stdin
         self.process.stdin.write(expression.encode() + b"\n")
 
+    def has_answered(self, within: float) -> bool:
+        ready, _, _ = select.select([self.process.stdout], [], [], within)
+        return bool(ready)
+
     def answer(self) -> Any:
         assert self.process.stdout
-        ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE_SECONDS)
-        line = self.process.stdout.readline() if ready else b""
+        line = self.process.stdout.readline() if self.has_answered(PATIENCE_SECONDS) else b""
         assert line, "the client gave no answer"
         said = json.loads(line)
         if "error" in said:
@@ -130,6 +142,7 @@ class Place:
     gid: int
     variables: dict[str, str]
     umask: int = 0o022
+    script: str = CLIENT
     clients: list[Client] = field(default_factory=list)
 
     @property
@@ -148,8 +161,8 @@ class Place:
         }
         return inherited | self.variables | more
 
-    def client(self, script: str = CLIENT, **environment: str) -> Client:
-        self.clients.append(Client(self, script, **environment))
+    def client(self, script: str | None = None, **environment: str) -> Client:
+        self.clients.append(Client(self, script or self.script, **environment))
         return self.clients[-1]
 
     def joined(self, **environment: str) -> Client:
@@ -280,6 +293,14 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
     shutil.rmtree(folder)
 
 
+@pytest.fixture(params=WITHOUT)
+def way(request: pytest.FixtureRequest, place: Place) -> str:
+    """How the clients find the processes of a server: Linux's way, macOS's, and none."""
+    chosen = str(request.param)
+    place.script = CLIENT.replace("for line in", f"{WITHOUT[chosen]}for line in")
+    return chosen
+
+
 @pytest.fixture(scope="module")
 def store() -> Iterator[Path]:
     """Where data that one test made waits for the next, which saves a cold start."""
@@ -302,7 +323,10 @@ def server(place: Place, store: Path) -> Iterator[Client]:
 
 
 both_users = pytest.mark.parametrize("place", ["root", "ordinary"], indirect=True)
+every_way = pytest.mark.usefixtures("way")
 KEPT = "query('SELECT number FROM kept')"
+AT_WORK = "processes.at_work_in(processes.Path(database.parameters()['host']))"
+CHECKPOINTER = "query(\"SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'\")"
 STARTED = "query('SELECT pg_postmaster_start_time()::text')"
 
 
@@ -334,6 +358,23 @@ def test_next_clean_exit_stops_the_server_of_a_killed_process(place: Place, serv
 
 
 @both_users
+@pytest.mark.parametrize("way", ["by /proc", "by ps"], indirect=True)
+def test_processes_of_a_server_are_told_from_those_of_another(
+    place: Place, way: str, server: Client
+) -> None:
+    here = place.data_dir
+    place.use("another")
+    other = place.joined()
+    checkpointers = {server.run(CHECKPOINTER), other.run(CHECKPOINTER)}
+
+    for client in (server, other):
+        assert checkpointers & set(client.run(AT_WORK)) == {client.run(CHECKPOINTER)}
+
+    place.variables["SOVI_DATA_DIR"] = str(here)
+
+
+@both_users
+@every_way
 def test_killed_server_starts_again(place: Place, server: Client) -> None:
     place.kill_server()
 
@@ -342,6 +383,25 @@ def test_killed_server_starts_again(place: Place, server: Client) -> None:
 
 
 @both_users
+def test_processes_that_outlive_their_server_are_waited_for(
+    place: Place, way: str, server: Client
+) -> None:
+    checkpointer = server.run(CHECKPOINTER)
+    seen = f"processes.at_work_in(processes.Path({str(place.data)!r}))"
+    os.kill(checkpointer, signal.SIGSTOP)
+    place.kill_server()
+    # PostgreSQL itself refuses to start beside those that nobody finds.
+    assert (checkpointer in server.run(seen)) == (way != "not at all")
+
+    server.ask(KEPT)
+    assert not server.has_answered(within=1)
+    os.kill(checkpointer, signal.SIGCONT)
+
+    assert server.answer() == 7
+
+
+@both_users
+@every_way
 @pytest.mark.parametrize("pid_file", ["names another process", "is empty"])
 def test_stale_pid_file_is_no_obstacle(place: Place, server: Client, pid_file: str) -> None:
     lines = (place.data / "postmaster.pid").read_text().splitlines(keepends=True)
@@ -640,6 +700,7 @@ def test_server_is_safe_private_and_set_up_for_our_tests(place: Place, server: C
         "max_connections": "300",
         "max_prepared_transactions": "20",
         "wal_level": "replica",
+        "wal_sync_method": "fsync_writethrough" if sys.platform == "darwin" else "fdatasync",
         "TimeZone": "UTC",
         "logging_collector": "on",
         "server_encoding": "UTF8",
@@ -647,3 +708,11 @@ def test_server_is_safe_private_and_set_up_for_our_tests(place: Place, server: C
 
     assert {name: server.run(f"query('SHOW {name}')") for name in settings} == settings
     assert place.data.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="where it is refused")
+def test_server_on_macos_is_told_to_write_through_the_drives_cache(place: Place) -> None:
+    macos = CLIENT.replace("from sovi_events", "sys.platform = 'darwin'\nfrom sovi_events", 1)
+
+    with pytest.raises(ClientError, match='"wal_sync_method": "fsync_writethrough"'):
+        place.client(macos).join()
