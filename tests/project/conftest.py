@@ -1,6 +1,7 @@
 """A running system, and the library as a program of its own has it."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def producer(wheel: Path, tmp_path: Path) -> Path:
-    """The Python of an environment where the wheel alone was installed, with what it asks for."""
-    return make_environment(tmp_path / "producer", wheel)
+def producer(request: pytest.FixtureRequest, wheel: Path, tmp_path: Path) -> Path:
+    """The Python of an environment where the wheel alone was installed, with what it asks for.
+
+    It is made by this Python, or by the one that the test names.
+    """
+    return make_environment(tmp_path / "producer", wheel, getattr(request, "param", sys.executable))

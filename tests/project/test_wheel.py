@@ -7,7 +7,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
-from wheels import ROOT, build, install, lend, packages_of, pip, run
+from wheels import ROOT, build, install, lend, packages_of, pip, pythons, run
 
 from sovi import events
 
@@ -31,6 +31,11 @@ def import_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(ROOT / "sovi", tmp_path_factory.mktemp("import"))
 
 
+every_python = pytest.mark.parametrize(
+    "producer", pythons(), ids=lambda command: Path(command).name, indirect=True
+)
+
+
 def test_the_wheel_holds_the_library_alone(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
@@ -40,10 +45,11 @@ def test_the_wheel_holds_the_library_alone(wheel: Path) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+@every_python
 def test_a_producers_environment_emits_without_django(producer: Path, tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
-    event_id = int(run(producer, "-I", program))
+    event_id = int(run(producer, "-I", "-W", "error", program))
     [row] = events.get_events()
     assert (row["id"], row["message"]) == (event_id, "From a producer's environment")
     installed = {path.stem for path in producer.parents[1].glob("lib/*/site-packages/*.dist-info")}
@@ -74,6 +80,7 @@ assert sovi_events.emit.__module__ == "sovi_events.client"
 """
 
 
+@every_python
 @pytest.mark.parametrize("editable", [False, True], ids=["wheel", "editable"])
 def test_the_library_leaves_a_package_sovi_of_its_users_alone(
     producer: Path, wheel: Path, tmp_path: Path, editable: bool

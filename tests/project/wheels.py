@@ -4,11 +4,11 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 import zipfile
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -61,7 +61,8 @@ def install(python: Path, *what: object) -> None:
 
 
 def packages_of(python: Path) -> Path:
-    return Path(sysconfig.get_path("purelib", vars={"base": str(python.parents[1])}))
+    program = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    return Path(run(python, "-I", "-c", program).strip())
 
 
 def lend(one: Distribution, python: Path) -> None:
@@ -71,9 +72,25 @@ def lend(one: Distribution, python: Path) -> None:
         (packages_of(python) / top).symlink_to(Path(str(one.locate_file(top))))
 
 
-def make_environment(home: Path, wheel: Path) -> Path:
-    """Make an environment with the wheel and what it asks for; return its Python."""
-    run(sys.executable, "-m", "venv", "--without-pip", home)
+def pythons() -> list[str]:
+    """Return this Python, and those on the PATH that the library is for, by their commands."""
+    here = sys.version_info[1]
+    others = [f"python3.{minor}" for minor in range(11, 20) if minor != here]
+    return [sys.executable, *filter(shutil.which, others)]
+
+
+def make_environment(home: Path, wheel: Path, command: str = sys.executable) -> Path:
+    """Make an environment with the wheel and what it asks for; return its Python.
+
+    Skips the test where another Python than this makes none, or finds no libpq: psycopg_binary,
+    which has its own, is compiled for this one alone.
+    """
+    arguments = [command, "-m", "venv", "--without-pip", home]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=120)
+    if done.returncode and command != sys.executable:  # Debian's may have no venv, pyenv's not run
+        said = (done.stdout + done.stderr).strip().partition("\n")[0]
+        pytest.skip(f"{command} -m venv fails: {said}")
+    assert done.returncode == 0, done.stderr
     python = home / "bin" / "python"
     install(python, wheel)
     # What pip would fetch stands in this environment already.
@@ -85,7 +102,15 @@ def make_environment(home: Path, wheel: Path) -> Path:
         for line in text.splitlines()
         if line.startswith("Requires-Dist: ")
     ]
-    for one in needed(asked).values():
+    distributions = needed(asked)
+    if command != sys.executable:
+        del distributions["psycopg-binary"]
+    for one in distributions.values():
         lend(one, python)
+    loaded = [python, "-I", "-c", "import psycopg"]
+    done = subprocess.run(loaded, capture_output=True, text=True, timeout=120)
+    if done.returncode and command != sys.executable:
+        pytest.skip(f"psycopg finds no libpq here: {done.stderr.strip()}")
+    assert done.returncode == 0, done.stderr
     assert pip(python, "check") == "No broken requirements found.\n"
     return python
