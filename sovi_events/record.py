@@ -94,7 +94,7 @@ class Records(Sequence[Record]):
         if not isinstance(events, Iterable) or isinstance(events, Mapping | str | bytes):
             raise InvalidEvent(f"events must be an iterable of mappings, not {shown(events)}")
         self._given = list(events)
-        self._checked: list[Record] = []
+        self._checked: list[Record | None] = [None] * len(self._given)
         if len(self) < MANY:
             self[:]
 
@@ -108,11 +108,17 @@ class Records(Sequence[Record]):
     def __getitem__(self, which: slice) -> Sequence[Record]: ...
 
     def __getitem__(self, which: int | slice) -> Record | Sequence[Record]:
-        wanted = range(len(self))[which]
-        last = max(wanted, default=-1) if isinstance(wanted, range) else wanted
-        for index in range(len(self._checked), last + 1):
-            self._checked.append(Record.from_mapping(index, self._given[index]))
-        return self._checked[which]
+        if isinstance(which, slice):
+            return [self._record(index) for index in range(len(self))[which]]
+        return self._record(range(len(self))[which])
+
+    def _record(self, index: int) -> Record:
+        # The writer may read it while the caller, out of time, puts it on disk: one that both
+        # check is checked twice.
+        record = self._checked[index]
+        if record is None:
+            record = self._checked[index] = Record.from_mapping(index, self._given[index])
+        return record
 
 
 def checked_name(argument: str, value: object) -> str:

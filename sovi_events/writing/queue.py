@@ -12,8 +12,8 @@ from .batch import Batch
 
 EVENTS_PER_TIMEOUT = 10_000
 """A call may take as many times longer as it brings this many events."""
-SPOOLING_SHARE, SPOOLING_SECONDS = 0.2, 0.1
-"""What is left of a caller's time, at most, to keep on disk what PostgreSQL did not take."""
+SPOOLING_SHARE, SPOOLING_SECONDS, SPOOLING_SECONDS_AN_EVENT = 0.2, 0.1, 20e-6
+"""What is left of a caller's time to keep on disk what PostgreSQL did not take."""
 GROUP_EVENTS = MANY - 1
 """Events of several calls that are stored together at most; a call that brings more is alone."""
 IDLE_SECONDS = 1.0
@@ -41,7 +41,8 @@ class PendingEmit:
         self.batch = Batch(records, [time.time()] * len(records))
         seconds = timeout_seconds * (1 + len(records) / EVENTS_PER_TIMEOUT)
         self.deadline = time.monotonic() + seconds
-        self.store_until = self.deadline - min(SPOOLING_SECONDS, SPOOLING_SHARE * seconds)
+        spooling = SPOOLING_SECONDS + SPOOLING_SECONDS_AN_EVENT * len(records)
+        self.store_until = self.deadline - min(spooling, SPOOLING_SHARE * seconds)
         self.is_given_up = False  # its caller has kept the batch on disk
         self._ids: Ids = []
         self._error: Exception | None = None

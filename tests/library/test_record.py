@@ -2,8 +2,10 @@
 
 import enum
 import json
+import sys
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -177,3 +179,18 @@ def test_many_events_are_checked_when_they_are_read_each_once() -> None:
         list(given)
     with pytest.raises(IndexError):
         given[MANY + 1]
+
+
+def test_threads_that_read_events_at_once_read_each_in_its_place() -> None:
+    events = [{**GOOD, "message": str(number)} for number in range(3000)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(5):
+            records = Records(events)
+            with ThreadPoolExecutor(4) as threads:
+                read = list(threads.map(lambda _, them=records: list(them), range(4)))
+            for one in read:
+                assert [record.message for record in one] == [str(n) for n in range(3000)]
+    finally:
+        sys.setswitchinterval(interval)
