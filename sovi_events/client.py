@@ -11,7 +11,7 @@ from .action import library_parameters
 from .catalog import Resolver
 from .connection import AsyncLink, Link, Rows
 from .following import settled
-from .query import Names, Query
+from .query import EventQuery, Names
 from .record import Record, Records
 from .writing import writer
 
@@ -133,7 +133,7 @@ def get_events(
     no event is missed, however its writers overlap. A page may then be shorter than `limit`, even
     empty, while a writer is open. Raises `InvalidEvent`, `DatabaseUnavailable`.
     """
-    query = Query.of(
+    query = EventQuery.of(
         category=category,
         severity=severity,
         event_type=event_type,
@@ -158,7 +158,7 @@ async def async_get_events(
     after_id: int | None = None,
 ) -> list[dict[str, Any]]:
     """`get_events`, for a running event loop."""
-    query = Query.of(
+    query = EventQuery.of(
         category=category,
         severity=severity,
         event_type=event_type,
@@ -272,13 +272,13 @@ async def async_store(records: Sequence[Record]) -> list[int | None]:
     return await writer.current().store_from_loop(records) if records else []
 
 
-def read(query: Query) -> Rows:
+def read(query: EventQuery) -> Rows:
     """Return the events of a query as `get_events` does."""
     settled_id = None if query.after_id is None else _settled_id()
     return _shown(_link.run(*query.statement(settled_id)))
 
 
-async def async_read(query: Query) -> Rows:
+async def async_read(query: EventQuery) -> Rows:
     """`read`, for a running event loop."""
     settled_id = None if query.after_id is None else await _async_settled_id()
     return _shown(await _async_link.run(*query.statement(settled_id)))

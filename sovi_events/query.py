@@ -16,7 +16,7 @@ Names = str | Sequence[str] | None
 """One name, several of which any may match, or None for all."""
 
 
-class Query(NamedTuple):
+class EventQuery(NamedTuple):
     """Which events: each column in `equal` holds one of its values."""
 
     equal: dict[str, Sequence[Any]]

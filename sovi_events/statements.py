@@ -232,7 +232,7 @@ NEWEST_ID = newest_id("system_events")
 # A partition written directly is locked itself, its parent is not; other databases don't matter.
 # A reader's own transaction sees what it wrote. A table without partitions has no partition tree.
 # Who writes `event_actions` writes the events too; one set of holders serves both.
-HOLDERS = """
+LOCK_HOLDERS = """
 SELECT DISTINCT virtualtransaction
 FROM pg_locks
 WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND granted

@@ -20,7 +20,7 @@ from sovi_events.record import Record, optional_uuid
 from . import emission_schema
 from .body import check_size
 from .emission_schema import EMISSION_BYTES, MAX_EVENTS
-from .errors import DatabaseUnavailable
+from .errors import ServiceUnavailable
 from .idempotency import IdempotencyKey
 from .permissions import ADD, VIEW
 from .views import EventListView
@@ -103,7 +103,7 @@ def store(records: list[Record]) -> list[int]:
             named = list(islice(_find_refusals(records), MAX_NAMED))
             transaction.set_rollback(True)
         if not named:  # the rows it met the first time have changed since
-            raise DatabaseUnavailable from error
+            raise ServiceUnavailable from error
     raise refused(named)
 
 

@@ -30,7 +30,7 @@ class LengthRequired(exceptions.APIException):
     default_code = "length_required"
 
 
-class DatabaseUnavailable(exceptions.APIException):
+class ServiceUnavailable(exceptions.APIException):
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = "The database can't answer at the moment. Try again later."
     default_code = "database_unavailable"
@@ -49,14 +49,14 @@ def _as_api_exception(error: Exception) -> Exception:
         case InvalidQuery():
             return exceptions.ValidationError(error.errors)
         case TookTooLong():
-            return DatabaseUnavailable(str(error), "took_too_long")
+            return ServiceUnavailable(str(error), "took_too_long")
         case RequestDataTooBig():
             return PayloadTooLarge()
         case SuspiciousOperation() | BadRequest() | MultiPartParserError():
             return exceptions.ParseError("Malformed request.")
         case OperationalError() | InterfaceError() | InternalError() if _may_pass(error):
             logger.error("The database can't answer", exc_info=error)
-            return DatabaseUnavailable()
+            return ServiceUnavailable()
     return error
 
 

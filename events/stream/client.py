@@ -15,7 +15,7 @@ from .catch_up import read_backlog, read_last_ids, read_pages
 from .contents import EVENTS
 from .hub import Hub
 from .place import NOWHERE, Place, parse
-from .recent import Batch
+from .recent import RecentBatch
 from .selection import Selection
 
 RETRY_MILLISECONDS = 3000
@@ -205,7 +205,7 @@ class Client:
             elif chunk := self._take(part):
                 yield chunk
 
-    def _take(self, batch: Batch) -> bytes:
+    def _take(self, batch: RecentBatch) -> bytes:
         """Return what to send of a batch; unfiltered clients share one copy of it."""
         if self._ahead is not None:
             return self._take_behind(batch, self._ahead)
@@ -214,7 +214,7 @@ class Client:
             self._told = batch.blocks[-1].place
         return batch.chunk
 
-    def _take_behind(self, batch: Batch, ahead: Place) -> bytes:
+    def _take_behind(self, batch: RecentBatch, ahead: Place) -> bytes:
         chunks = []
         for content, place in batch.blocks:
             if not ahead.of(batch.feed).has(content.id):

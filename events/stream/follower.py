@@ -12,7 +12,7 @@ from events.connections import connect
 
 from .contents import FEEDS
 from .place import Place
-from .recent import Batch, Block, Recent
+from .recent import Block, Recent, RecentBatch
 from .selection import Selection, matching
 from .source import Connection, Source, read_holders
 from .watch import Watch
@@ -48,7 +48,7 @@ class Follower:
         self._changed = changed
         self._selections = selections
         self._sources: list[Source] = []
-        self._unmatched: deque[Batch] = deque()
+        self._unmatched: deque[RecentBatch] = deque()
         self._empty_polls = 0
         self._last_event = 0.0
         self._watch = Watch()
@@ -136,11 +136,11 @@ class Follower:
                     Block(content, place.moved(source.feed, position))
                     for content, position in found.contents
                 ]
-                await self._publish(connection, Batch(source.feed, blocks, blocks[-1].place))
+                await self._publish(connection, RecentBatch(source.feed, blocks, blocks[-1].place))
         self.polls += 1
         return more
 
-    async def _publish(self, connection: Connection, batch: Batch) -> None:
+    async def _publish(self, connection: Connection, batch: RecentBatch) -> None:
         self._empty_polls = 0
         self._last_event = time.monotonic()
         self.recent.append(batch)
@@ -150,7 +150,7 @@ class Follower:
         await self._match(connection, batch)
         self._unmatched.popleft()
 
-    async def _match(self, connection: Connection, batch: Batch) -> None:
+    async def _match(self, connection: Connection, batch: RecentBatch) -> None:
         selections = self._selections()
         if not selections:
             return
@@ -165,7 +165,7 @@ class Follower:
         self._changed()
 
     async def _match_each(
-        self, connection: Connection, selections: Collection[Selection], batch: Batch
+        self, connection: Connection, selections: Collection[Selection], batch: RecentBatch
     ) -> None:
         """Find the selection that PostgreSQL refuses, so that it ends its own streams only."""
         for selection in selections:

@@ -23,7 +23,7 @@ class Block(NamedTuple):
         return message(self.place, self.content.data, self.content.name)
 
 
-class Batch:
+class RecentBatch:
     """What one poll found in one table; `chunk` is what most clients are sent of it.
 
     `selected` is filled in once PostgreSQL has told; None there is a selection that it refused.
@@ -34,7 +34,7 @@ class Batch:
         self.blocks = tuple(blocks)
         self.place = place
         self.chunk = b"".join(block.framed() for block in self.blocks)
-        self.selected: dict[Selection, Batch | None] = {}
+        self.selected: dict[Selection, RecentBatch | None] = {}
 
     @property
     def event_ids(self) -> list[int]:
@@ -43,14 +43,14 @@ class Batch:
     def select(self, selection: Selection, event_ids: Collection[int]) -> None:
         found = ((block.content.only(event_ids), block.place) for block in self.blocks)
         blocks = (Block(content, place) for content, place in found if content is not None)
-        self.selected[selection] = Batch(self.feed, blocks, self.place)
+        self.selected[selection] = RecentBatch(self.feed, blocks, self.place)
 
 
 class Recent:
     """Batches, numbered; a client keeps only the number of the one it takes next."""
 
     def __init__(self, *, max_bytes: int = MAX_BYTES, max_batches: int = MAX_BATCHES) -> None:
-        self._batches: deque[Batch] = deque()
+        self._batches: deque[RecentBatch] = deque()
         self._bytes = 0
         self._max_bytes = max_bytes
         self._max_batches = max_batches
@@ -61,7 +61,7 @@ class Recent:
         """The number that the next batch will have."""
         return self.first + len(self._batches)
 
-    def append(self, batch: Batch) -> None:
+    def append(self, batch: RecentBatch) -> None:
         self._batches.append(batch)
         self._bytes += len(batch.chunk)
         while len(self._batches) > 1 and (
@@ -70,6 +70,6 @@ class Recent:
             self._bytes -= len(self._batches.popleft().chunk)
             self.first += 1
 
-    def get(self, number: int) -> Batch | None:
+    def get(self, number: int) -> RecentBatch | None:
         """Return a batch; None where it has not come yet. Ask only from `first` on."""
         return self._batches[number - self.first] if number < self.next else None

@@ -8,7 +8,14 @@ from psycopg.rows import dict_row
 
 from sovi_events.following.position import MAX_GAPS, Position
 from sovi_events.following.settled import Tracker
-from sovi_events.statements import HOLDERS, gaps_below, last_id, newest_id, read_above, read_late
+from sovi_events.statements import (
+    LOCK_HOLDERS,
+    gaps_below,
+    last_id,
+    newest_id,
+    read_above,
+    read_late,
+)
 
 from .contents import Action, Event, Feed
 
@@ -102,7 +109,7 @@ class Source:
 
 async def read_holders(connection: Connection) -> list[str]:
     """Return who may yet commit rows below those seen."""
-    cursor = await connection.execute(HOLDERS)
+    cursor = await connection.execute(LOCK_HOLDERS)
     return [holder for (holder,) in await cursor.fetchall()]
 
 

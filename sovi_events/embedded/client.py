@@ -27,7 +27,7 @@ if sys.platform != "win32":
 DATABASE = "sovi"
 
 
-class Client:
+class EmbeddedClient:
     """This process's share in the server of one home."""
 
     def __init__(self, home: Home) -> None:
@@ -85,7 +85,7 @@ class Client:
         return os.open(self._folder / name, os.O_RDWR | os.O_CREAT, 0o600)
 
 
-_clients: dict[Path, Client] = {}
+_clients: dict[Path, EmbeddedClient] = {}
 _lock = threading.Lock()
 
 
@@ -103,7 +103,7 @@ def ensure() -> dict[str, str]:
     with _lock:
         try:
             if folder not in _clients:
-                _clients[folder] = Client(embedded_home.locate(folder))
+                _clients[folder] = EmbeddedClient(embedded_home.locate(folder))
             return _clients[folder].ensure()
         except OSError as error:
             raise DatabaseConfigurationError(

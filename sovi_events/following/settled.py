@@ -93,12 +93,12 @@ def _horizon(memory: Memory, wait_seconds: float) -> Generator[str | float, Rows
     if newest < memory.settled_id:
         memory.settled_id = 0  # another database, or this one restored: what was known is void
     deadline = time.monotonic() + wait_seconds
-    waiting_for = {holder for (holder,) in (yield statements.HOLDERS)}
+    waiting_for = {holder for (holder,) in (yield statements.LOCK_HOLDERS)}
     while waiting_for:
         if time.monotonic() > deadline:
             return Horizon(memory.settled_id, complete=False)
         yield PAUSE_SECONDS
-        waiting_for &= {holder for (holder,) in (yield statements.HOLDERS)}
+        waiting_for &= {holder for (holder,) in (yield statements.LOCK_HOLDERS)}
     memory.settled_id = max(memory.settled_id, newest)
     return Horizon(newest, complete=True)
 
@@ -135,11 +135,11 @@ class Gap:
 class Tracker:
     """Follows the table: which rows of each poll are new, and which gaps are still open.
 
-    Pure state. A poll runs `statements.HOLDERS` and hands them to `capture`, which may be left out
-    while it `waits` for nobody. Then it runs `statements.read_late` for the `gaps_to_read`, if any,
-    and `statements.read_above` for what is above `high`, and hands the ids to `observe`; all on one
-    connection in autocommit. No row is read twice, unless a position had no room for the gaps
-    around it.
+    Pure state. A poll runs `statements.LOCK_HOLDERS` and hands them to `capture`, which may be left
+    out while it `waits` for nobody. Then it runs `statements.read_late` for the `gaps_to_read`, if
+    any, and `statements.read_above` for what is above `high`, and hands the ids to `observe`; all
+    on one connection in autocommit. No row is read twice, unless a position had no room for the
+    gaps around it.
 
     At and below `floor` nothing is known but whether all who wrote when it began have ended.
     """

@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import client
 from ..errors import DatabaseConfigurationError, EventsError
-from ..query import Query
+from ..query import EventQuery
 from ..record import Record
 from ..spool.losses import Losses
 from ..writing.batch import Batch
@@ -288,7 +288,7 @@ def _left_to_stderr(records: Sequence[Record], error: Exception) -> list[int | N
     return [None] * len(records)
 
 
-def _query(call: str, default_limit: int, **filters: object) -> Query | None:
+def _query(call: str, default_limit: int, **filters: object) -> EventQuery | None:
     mistakes = Mistakes(call)
     query = query_of(mistakes, filters, default_limit)
     mistakes.log()

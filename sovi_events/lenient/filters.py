@@ -5,7 +5,7 @@ from typing import Any
 
 from ..errors import InvalidEvent
 from ..following.position import MAX_ID
-from ..query import MAX_LIMIT, Query
+from ..query import MAX_LIMIT, EventQuery
 from ..record import subject
 from ..storable import as_text, shown, storable_text
 from .mistakes import Mistakes, is_blank
@@ -14,7 +14,9 @@ STATES = {"true": True, "1": True, "false": False, "0": False}
 """What REST takes for `resolved`, too."""
 
 
-def query_of(mistakes: Mistakes, filters: Mapping[str, object], default_limit: int) -> Query | None:
+def query_of(
+    mistakes: Mistakes, filters: Mapping[str, object], default_limit: int
+) -> EventQuery | None:
     """Make a query of what `get_events` was given; a filter that is missing counts as None.
 
     None where no event can match: for a value that no column can hold, or a limit below 1.
@@ -31,7 +33,7 @@ def query_of(mistakes: Mistakes, filters: Mapping[str, object], default_limit: i
     is_lost = "after_id" in mistakes.values or (after_id or 0) > MAX_ID
     if wanted < 1 or is_lost or None in equal.values():
         return None
-    return Query(
+    return EventQuery(
         {column: values for column, values in equal.items() if values},
         resolved,
         wanted,

@@ -15,20 +15,20 @@ from pathlib import Path
 from ..durable import sync_file, sync_folder
 from ..writing.batch import Batch
 
-_PREFIX = "slip-"
+_PREFIX = "slip-"  # on disk since the first version
 _SUFFIX = ".json"
 
 logger = logging.getLogger(__name__)
 
 
-class Slips:
-    """The slips in a folder; the drainer takes them into the spool."""
+class BatchFiles:
+    """The batch files in a folder; the drainer takes them into the spool."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def put(self, batch: Batch, *, attempted: bool) -> bool:
-        """Write a slip that survives a crash; return False where the disk refuses."""
+        """Write a batch file that survives a crash; return False where the disk refuses."""
         path = self._folder / f"{_PREFIX}{batch.receipt}{_SUFFIX}"
         # Several threads that gave the same leader up keep the same batch.
         new = path.with_suffix(f".{threading.get_ident()}.new")
@@ -55,7 +55,7 @@ class Slips:
         return any(True for _ in self._paths())
 
     def read(self) -> Iterator[tuple[Path, Batch, bool]]:
-        """Yield each slip with its batch, and whether that may have been stored already.
+        """Yield each batch file with its batch, and whether that may have been stored already.
 
         One that can't be read is kept under another name, out of the way of all others.
         """
@@ -67,7 +67,7 @@ class Slips:
             except (ValueError, LookupError, TypeError, AttributeError):
                 damaged = path.with_suffix(".damaged")
                 path.replace(damaged)
-                logger.error("The slip %s is damaged; it is kept as %s", path, damaged.name)
+                logger.error("The batch file %s is damaged; it is kept as %s", path, damaged.name)
                 continue
             yield path, batch, attempted
 
@@ -79,6 +79,6 @@ class Slips:
 
 
 def _read(path: Path) -> tuple[Batch, bool]:
-    slip = json.loads(path.read_text(encoding="utf-8"))
+    batch_file = json.loads(path.read_text(encoding="utf-8"))
     receipt = path.name[len(_PREFIX) : -len(_SUFFIX)]
-    return Batch.from_text(receipt, slip["content"]), slip["attempted"]
+    return Batch.from_text(receipt, batch_file["content"]), batch_file["attempted"]

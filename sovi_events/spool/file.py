@@ -14,7 +14,7 @@ from ..durable import sync_folder
 logger = logging.getLogger(__name__)
 
 BUSY_SECONDS = 0.5
-"""How long another process may hold the file before a batch goes to a slip beside it."""
+"""How long another process may hold the file before a batch goes to a batch file beside it."""
 
 PAGE_BYTES = 4096
 

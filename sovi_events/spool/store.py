@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..writing.batch import Batch
+from .batch_files import BatchFiles
 from .file import SpoolFile, used_bytes
-from .slips import Slips
 
 RESERVE = 0.1
 """The part of the bound that is kept for errors and worse."""
@@ -68,7 +68,7 @@ class Spool:
     def __init__(self, folder: Path, limit_bytes: int) -> None:
         self.folder = folder
         self.path = folder / "spool.sqlite"
-        self.slips = Slips(folder)
+        self.batch_files = BatchFiles(folder)
         self.limit_bytes = limit_bytes
         self.file = SpoolFile(self.path, _SCHEMA)
 
@@ -77,8 +77,8 @@ class Spool:
     ) -> list[tuple[Batch, str]]:
         """Keep the batches; return those that could not be, with the reason.
 
-        Where the file can't be written at once, though the disk has room, slips are. A batch that
-        is there twice is stored once: both have its receipt.
+        Where the file can't be written at once, though the disk has room, files of batches are. A
+        batch that is there twice is stored once: both have its receipt.
         """
 
         def insert(database: sqlite3.Connection) -> list[tuple[Batch, str]]:
@@ -103,7 +103,7 @@ class Spool:
                 return [(batch, reason) for batch in batches]
         except OSError as error:
             return [(batch, str(error)) for batch in batches]
-        kept = self.slips.put
+        kept = self.batch_files.put
         return [(batch, reason) for batch in batches if not kept(batch, attempted=attempted)]
 
     def dead_letter(self, batch: Batch, reason: str) -> bool:
@@ -122,9 +122,9 @@ class Spool:
     def oldest(self, events: int) -> list[Spooled]:
         """Return the batches to store next: one, or several with together at most `events`.
 
-        Where slips alone wait, and a full disk has no room to take them, it raises OSError.
+        Where batch files alone wait, and a full disk has no room to take them, it raises OSError.
         """
-        left = self._take_slips()
+        left = self._take_batch_files()
 
         def read(database: sqlite3.Connection) -> list[Spooled]:
             found: list[Spooled] = []
@@ -141,7 +141,9 @@ class Spool:
 
         found = self.file.transact(read, "DEFERRED")
         if left and not found:
-            raise OSError(errno.ENOSPC, f"No room to take {len(left)} slips", str(self.folder))
+            raise OSError(
+                errno.ENOSPC, f"No room to take {len(left)} batch files", str(self.folder)
+            )
         return found
 
     def remove(self, spooled: Sequence[Spooled]) -> None:
@@ -185,18 +187,18 @@ class Spool:
 
     def exists(self) -> bool:
         """Whether there are files of it."""
-        return self.path.exists() or self.slips.any()
+        return self.path.exists() or self.batch_files.any()
 
     def is_empty(self) -> bool:
         """Whether nothing waits; what was set aside doesn't."""
-        if self.slips.any():
+        if self.batch_files.any():
             return False
         if not self.path.exists():
             return True
         return not self._all("SELECT 1 FROM waiting LIMIT 1")
 
     def contents(self) -> Contents:
-        left = self._take_slips()
+        left = self._take_batch_files()
 
         def read(database: sqlite3.Connection) -> tuple[int, float | None, int, int]:
             events, since = database.execute(
@@ -213,7 +215,7 @@ class Spool:
 
     def waiting(self) -> Iterator[Batch]:
         """Yield the batches that wait, the oldest first."""
-        left = self._take_slips()
+        left = self._take_batch_files()
         for receipt, content in self._all("SELECT receipt, content FROM waiting ORDER BY id"):
             yield Batch.from_text(receipt, content)
         yield from left
@@ -227,13 +229,13 @@ class Spool:
     def _all(self, statement: str) -> list[tuple[str, ...]]:
         return self.file.transact(lambda file: file.execute(statement).fetchall(), "DEFERRED")
 
-    def _take_slips(self) -> list[Batch]:
+    def _take_batch_files(self) -> list[Batch]:
         """Take them into the file; return those that a full disk has no room for.
 
         They wait where they are: what is stored meanwhile makes room.
         """
         left = []
-        for path, batch, attempted in self.slips.read():
+        for path, batch, attempted in self.batch_files.read():
             try:
                 self.file.transact(partial(_take, batch=batch, attempted=attempted))
             except sqlite3.OperationalError as error:

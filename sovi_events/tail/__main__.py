@@ -23,7 +23,7 @@ def main() -> int:
     if find_spec("httpx") is None:
         return _fail("sovi_events.tail needs httpx: pip install 'sovi-events[tail]'.")
     from .printer import Printer
-    from .reading import Refused, follow, newest, server
+    from .reading import RequestRefused, follow, newest, server
 
     filters = {name: ",".join(given) for name in FILTERS if (given := getattr(options, name))}
     printer = Printer(sys.stdout, as_json=options.json)
@@ -34,7 +34,7 @@ def main() -> int:
             else:
                 for event in newest(client, filters, options.lines):
                     printer.event(event)
-    except Refused as refused:
+    except RequestRefused as refused:
         return _fail(str(refused))
     except BrokenPipeError:
         # Whoever read has gone; at exit Python would write what is left, and complain.

@@ -7,35 +7,35 @@ from typing import Any
 import httpx
 
 from .printer import Printer
-from .server_sent import EventSource, Refused, refusal
+from .server_sent import EventSource, RequestRefused, refusal
 
-__all__ = ["Refused", "follow", "newest", "server"]
+__all__ = ["RequestRefused", "follow", "newest", "server"]
 
 EVENTS, STREAM = "/api/events", "/api/logs/stream"
 ACTIONS = ("resolved", "reopened")
 
 
 def server(url: str, token: str) -> httpx.Client:
-    """Return a client of the server; to be closed. Raises Refused for what is no address."""
+    """Return a client of the server; to be closed. Raises RequestRefused for what is no address."""
     try:
         return httpx.Client(
             base_url=url.rstrip("/"), headers={"Authorization": f"Token {token}"}, timeout=30
         )
     except (httpx.InvalidURL, ValueError) as error:
-        raise Refused(f"{url} is no address of a server: {error}") from error
+        raise RequestRefused(f"{url} is no address of a server: {error}") from error
 
 
 def newest(client: httpx.Client, filters: Mapping[str, str], count: int) -> list[dict[str, Any]]:
-    """Return so many events, the oldest of them first. Raises Refused."""
+    """Return so many events, the oldest of them first. Raises RequestRefused."""
     if not count:
         return []
     try:
         answer = client.get(EVENTS, params={**filters, "limit": count})
     except httpx.TransportError as error:
-        raise Refused(f"{client.base_url} does not answer: {error}") from error
+        raise RequestRefused(f"{client.base_url} does not answer: {error}") from error
     if not answer.is_success:
         why, _ = refusal(answer)
-        raise Refused(why)
+        raise RequestRefused(why)
     events: list[dict[str, Any]] = answer.json()["results"]
     return events[::-1]
 
@@ -48,7 +48,7 @@ def follow(
     *,
     told: Callable[[str], object],
 ) -> None:
-    """Print so many events and those that come, until interrupted. Raises Refused.
+    """Print so many events and those that come, until interrupted. Raises RequestRefused.
 
     `told` gets a line for a person when the stream was cut.
     """

@@ -21,7 +21,7 @@ class Message(NamedTuple):
     data: str
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """The server answered that asking again is of no use; the text says why."""
 
 
@@ -44,7 +44,10 @@ class EventSource:
         self._retry_seconds = RETRY_SECONDS
 
     def messages(self) -> Iterator[Message]:
-        """Yield messages, over lost connections and restarts of the server. Raises Refused."""
+        """Yield messages, over lost connections and restarts of the server.
+
+        Raises RequestRefused.
+        """
         failures = 0
         while True:
             seconds = None
@@ -98,7 +101,7 @@ class EventSource:
 def refusal(response: httpx.Response) -> tuple[str, float | None]:
     """Return why the server did not serve, and after how many seconds it wants to be asked again.
 
-    Raises Refused.
+    Raises RequestRefused.
     """
     response.read()
     try:
@@ -108,6 +111,6 @@ def refusal(response: httpx.Response) -> tuple[str, float | None]:
         detail = response.reason_phrase
     why = f"The server answered {response.status_code}: {detail}"
     if response.status_code not in TRY_AGAIN:
-        raise Refused(why)
+        raise RequestRefused(why)
     after = response.headers.get("Retry-After", "")
     return why.rstrip("."), float(after) if after.isdecimal() else None

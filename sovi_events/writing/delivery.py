@@ -66,7 +66,7 @@ class Delivery:
 
         For callers that can't wait for the writer, or not any longer.
         """
-        if not self.spool.slips.put(batch, attempted=attempted):
+        if not self.spool.batch_files.put(batch, attempted=attempted):
             self._losses.add(batch, "the disk takes no file")
         self._maintenance.start()
         return [None] * len(batch.records)

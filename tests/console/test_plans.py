@@ -29,7 +29,7 @@ from events.stream import catch_up, statements
 from events.stream.contents import EVENTS
 from events.stream.selection import Selection
 from sovi_events import database
-from sovi_events.query import Query
+from sovi_events.query import EventQuery
 
 ROWS = 200_000
 SORTED_ROWS = 10_000
@@ -135,7 +135,7 @@ def test_the_librarys_query_reads_along_indexes(
     device = filters.get("device_id")
     if device and "," in device:
         pytest.skip("the library takes one device")
-    query = Query.of(
+    query = EventQuery.of(
         **given,
         device_id=device,
         account_id=filters.get("account_id"),

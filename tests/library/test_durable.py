@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from sovi_events.durable import sync_file, sync_folder
+from sovi_events.spool.batch_files import BatchFiles
 from sovi_events.spool.file import SpoolFile
-from sovi_events.spool.slips import Slips
 from sovi_events.writing.batch import Batch
 
 F_FULLFSYNC = 51  # macOS's
@@ -78,8 +78,8 @@ def test_without_it_there_is_fsync(drive: Drive, monkeypatch: pytest.MonkeyPatch
     assert drive.asked == ["fsync"]
 
 
-def test_a_slip_and_its_name_are_made_to_survive(drive: Drive, tmp_path: Path) -> None:
-    assert Slips(tmp_path).put(Batch([], []), attempted=False)
+def test_a_batch_file_and_its_name_are_made_to_survive(drive: Drive, tmp_path: Path) -> None:
+    assert BatchFiles(tmp_path).put(Batch([], []), attempted=False)
     assert drive.asked == ["full", "full"]
 
 

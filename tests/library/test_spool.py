@@ -94,7 +94,7 @@ def test_a_damaged_file_is_kept_aside_and_events_go_on(
     assert "is damaged; it is kept as" in caplog.text
 
 
-def test_what_another_process_keeps_from_the_file_goes_to_a_slip_and_is_taken_in_later(
+def test_what_another_process_keeps_from_the_file_goes_to_a_batch_file_and_is_taken_in_later(
     spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sovi_events.spool.file.BUSY_SECONDS", 0.05)
@@ -103,40 +103,40 @@ def test_what_another_process_keeps_from_the_file_goes_to_a_slip_and_is_taken_in
     with closing(sqlite3.connect(spool.path, isolation_level=None)) as holder:
         holder.execute("BEGIN IMMEDIATE")
         assert spool.put([batch("meanwhile")], attempted=True) == []
-        assert spool.slips.any()
+        assert spool.batch_files.any()
     assert not spool.is_empty()
     assert [one.batch.records[0].message for one in spool.oldest(10)] == ["before", "meanwhile"]
-    assert not spool.slips.any()
+    assert not spool.batch_files.any()
     assert spool.oldest(10)[1].attempted
 
 
-def test_threads_that_keep_the_same_batch_in_a_slip_all_succeed(spool: Spool) -> None:
+def test_threads_that_keep_the_same_batch_in_a_batch_file_all_succeed(spool: Spool) -> None:
     with ThreadPoolExecutor(8) as threads:
         for _ in range(20):
             same = batch("a", "b")
-            kept = threads.map(lambda one: spool.slips.put(one, attempted=True), [same] * 8)
+            kept = threads.map(lambda one: spool.batch_files.put(one, attempted=True), [same] * 8)
             assert all(kept)
-    assert len(list(spool.slips.read())) == 20
+    assert len(list(spool.batch_files.read())) == 20
 
 
 @pytest.mark.parametrize("content", ["", '{"attempted": true', "{}", "[]"])
-def test_a_damaged_slip_is_kept_aside_and_events_go_on(
+def test_a_damaged_batch_file_is_kept_aside_and_events_go_on(
     spool: Spool, caplog: pytest.LogCaptureFixture, content: str
 ) -> None:
-    slip = batch("intact")
-    assert spool.slips.put(slip, attempted=False)
+    batch_file = batch("intact")
+    assert spool.batch_files.put(batch_file, attempted=False)
     (intact,) = spool.folder.iterdir()
     damaged = intact.with_name(f"slip-{batch('other').receipt}.json")
     damaged.write_text(content)
-    assert [one.batch.receipt for one in spool.oldest(10)] == [slip.receipt]
-    assert not spool.slips.any()
+    assert [one.batch.receipt for one in spool.oldest(10)] == [batch_file.receipt]
+    assert not spool.batch_files.any()
     assert damaged.with_suffix(".damaged").read_text() == content
     assert "is damaged; it is kept as" in caplog.text
 
 
-def test_what_is_in_slips_is_among_what_waits(spool: Spool) -> None:
-    assert spool.slips.put(batch("in a slip"), attempted=False)
-    assert messages(spool) == ["in a slip"]
+def test_what_is_in_batch_files_is_among_what_waits(spool: Spool) -> None:
+    assert spool.batch_files.put(batch("in a batch file"), attempted=False)
+    assert messages(spool) == ["in a batch file"]
 
 
 def test_the_last_tenth_is_kept_for_errors_and_worse(spool: Spool) -> None:
@@ -263,30 +263,30 @@ def fill_disk(spool: Spool, room: int = 0) -> None:
     spool.file.transact(bound)
 
 
-def test_a_slip_that_a_full_disk_has_no_room_for_keeps_nothing_from_draining(
+def test_a_batch_file_that_a_full_disk_has_no_room_for_keeps_nothing_from_draining(
     spool: Spool, link: BoundedConnection
 ) -> None:
     spool.put([batch("waits", "x" * 100_000)])
     fill_disk(spool)
-    assert spool.slips.put(batch("a slip", "y" * 50_000), attempted=False)
+    assert spool.batch_files.put(batch("a batch file", "y" * 50_000), attempted=False)
     contents = spool.contents()
     assert contents.events == 4
     assert contents.since is not None
     assert [len(one.records) for one in spool.waiting()] == [2, 2]
     list(drain.groups(spool, link))
     stored = SystemEvent.objects.order_by("pk").values_list("message", flat=True)
-    assert [message[:6] for message in stored] == ["waits", "xxxxxx", "a slip", "yyyyyy"]
+    assert [message[:6] for message in stored] == ["waits", "xxxxxx", "a batc", "yyyyyy"]
     assert spool.is_empty()
 
 
-def test_slips_alone_on_a_full_disk_wait_and_are_said(
+def test_batch_files_alone_on_a_full_disk_wait_and_are_said(
     spool: Spool, link: BoundedConnection
 ) -> None:
     assert spool.is_empty()
     assert spool.contents().events == 0
     fill_disk(spool)
-    assert spool.slips.put(batch("y" * 50_000), attempted=False)
-    with pytest.raises(OSError, match="No room to take 1 slips"):
+    assert spool.batch_files.put(batch("y" * 50_000), attempted=False)
+    with pytest.raises(OSError, match="No room to take 1 batch files"):
         list(drain.groups(spool, link))
     fill_disk(spool, room=1000)
     list(drain.groups(spool, link))
