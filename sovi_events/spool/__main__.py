@@ -30,7 +30,10 @@ def main(arguments: list[str] | None = None) -> int:
     drain = commands.add_parser("drain", help="store what waits for the database of DATABASE_URL")
     drain.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS")
     drain.add_argument(
-        "--set-aside", action="store_true", help="try again what PostgreSQL had refused, too"
+        *("--dead-letters", "--set-aside"),
+        dest="dead_letters",
+        action="store_true",
+        help="store what was refused, or may be in the table, too: once you have looked at it",
     )
     commands.add_parser("export", help="print all events as lines of JSON; they stay in the spool")
     options = parser.parse_args(arguments)
@@ -38,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.command == "status":
             return _status(as_json=options.json)
         if options.command == "drain":
-            return _drain(options.timeout, set_aside=options.set_aside)
+            return _drain(options.timeout, dead_letters=options.dead_letters)
         return _export()
     except (EventsError, DatabaseConfigurationError, sqlite3.Error, OSError) as error:
         print(error, file=sys.stderr)
@@ -48,18 +51,19 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _status(*, as_json: bool) -> int:
-    """Exit with 1 where something waits or is set aside, so that a monitor can ask."""
+    """Exit with 1 where something waits or is a dead letter, so that a monitor can ask."""
     clean = True
     for spool in _spools():
         found = spool.contents()
-        clean &= not found.events and not found.set_aside_events
-        reasons = [aside.reason for aside in spool.refused()]
+        clean &= not found.events and not found.dead_letters
+        reasons = [letter.reason for letter in spool.dead_letters()]
         if as_json:
             shown = found._asdict() | {
                 "folder": str(spool.folder),
                 "limit_bytes": spool.limit_bytes,
                 "draining": is_drained_now(spool.folder),
                 "reasons": reasons,
+                "set_aside_events": found.dead_letters,  # monitors of the first version read it
             }
             print(json.dumps(shown))
             continue
@@ -68,7 +72,7 @@ def _status(*, as_json: bool) -> int:
         print(f"  waiting    {found.events:,} events{since}")
         print(f"  used       {found.used_bytes / MEGABYTE:.1f} MB of {_megabytes(spool)}")
         print(f"  draining   {'yes' if is_drained_now(spool.folder) else 'no'}")
-        print(f"  set aside  {found.set_aside_events:,} events that PostgreSQL refused")
+        print(f"  dead       {found.dead_letters:,} events, stored by drain --dead-letters alone")
         for reason in reasons[:10]:
             print(f"             {reason}")
         if len(reasons) > 10:
@@ -78,16 +82,16 @@ def _status(*, as_json: bool) -> int:
     return 0 if clean else 1
 
 
-def _drain(seconds: float, *, set_aside: bool) -> int:
+def _drain(seconds: float, *, dead_letters: bool) -> int:
     spool = _own()
-    if set_aside:
+    if dead_letters:
         spool.requeue()
     before = spool.contents()
     complete = flush(seconds)
     after = spool.contents()
     print(f"{max(0, before.events - after.events):,} events left the spool, {after.events:,} wait,")
-    print(f"{after.set_aside_events:,} are set aside.")
-    return 0 if complete and not after.set_aside_events else 1
+    print(f"{after.dead_letters:,} are dead letters.")
+    return 0 if complete and not after.dead_letters else 1
 
 
 def _export() -> int:
@@ -95,9 +99,9 @@ def _export() -> int:
         for batch in spool.waiting():
             for event in _events(batch):
                 print(json.dumps(event))
-        for aside in spool.refused():
-            for event in _events(aside.batch):
-                print(json.dumps(event | {"refused": aside.reason}))
+        for letter in spool.dead_letters():
+            for event in _events(letter.batch):
+                print(json.dumps(event | {"refused": letter.reason}))
     return 0
 
 

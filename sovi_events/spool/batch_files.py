@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,10 @@ from ..writing.batch import Batch
 
 _PREFIX = "slip-"  # on disk since the first version
 _SUFFIX = ".json"
+_NEW = ".new"
+
+ABANDONED_SECONDS = 24 * 3600.0
+"""From when on nobody is still writing a batch file, be its process stopped."""
 
 logger = logging.getLogger(__name__)
 
@@ -30,8 +35,8 @@ class BatchFiles:
     def put(self, batch: Batch, *, attempted: bool) -> bool:
         """Write a batch file that survives a crash; return False where the disk refuses."""
         path = self._folder / f"{_PREFIX}{batch.receipt}{_SUFFIX}"
-        # Several threads that gave the same leader up keep the same batch.
-        new = path.with_suffix(f".{threading.get_ident()}.new")
+        # The writer and a caller that did not wait for it may keep the same batch at once.
+        new = path.with_suffix(f".{threading.get_ident()}{_NEW}")
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             # Not `open`, which is gone when finalizers run at the interpreter's end.
@@ -54,6 +59,14 @@ class BatchFiles:
     def any(self) -> bool:
         return any(True for _ in self._paths())
 
+    def remove_abandoned(self) -> None:
+        """Remove what was half written when its process was killed: `put` has not returned."""
+        oldest = time.time() - ABANDONED_SECONDS
+        for path in self._paths(_NEW):
+            with suppress(OSError):
+                if path.stat().st_mtime < oldest:
+                    path.unlink()
+
     def read(self) -> Iterator[tuple[Path, Batch, bool]]:
         """Yield each batch file with its batch, and whether that may have been stored already.
 
@@ -71,10 +84,10 @@ class BatchFiles:
                 continue
             yield path, batch, attempted
 
-    def _paths(self) -> Iterator[Path]:
+    def _paths(self, suffix: str = _SUFFIX) -> Iterator[Path]:
         with suppress(FileNotFoundError), os.scandir(self._folder) as entries:
             for entry in entries:
-                if entry.name.startswith(_PREFIX) and entry.name.endswith(_SUFFIX):
+                if entry.name.startswith(_PREFIX) and entry.name.endswith(suffix):
                     yield self._folder / entry.name
 
 

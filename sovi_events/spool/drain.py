@@ -25,7 +25,7 @@ _locks: set[int] = set()
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[bool]:
+def drain_lock(folder: Path) -> Iterator[bool]:
     """Whether this process is the one to drain the folder; while it is, no other will be."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle = os.open(folder / "drain.lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -56,7 +56,7 @@ def is_drained_now(folder: Path) -> bool:
     """Whether some process is at it; makes no file, which might be another user's then."""
     if not (folder / "drain.lock").exists():
         return False
-    with alone(folder) as is_alone:
+    with drain_lock(folder) as is_alone:
         return not is_alone
 
 
@@ -93,9 +93,11 @@ def _store_group(spool: Spool, group: list[Spooled], connection: BoundedConnecti
     if any(map(_is_stale, group)):
         return False
     once = {spooled.batch.receipt: spooled.batch for spooled in group}
+    spool.mark(group, attempted=True)
     try:
-        insert.store(connection, list(once.values()), deadline=deadline, stamped=True)
+        insert.store(connection, list(once.values()), deadline=deadline, with_event_times=True)
     except Rejected:
+        spool.mark(group, attempted=False)
         return False
     spool.remove(group)
     return True
@@ -111,9 +113,10 @@ def _drain_one(spool: Spool, spooled: Spooled, connection: BoundedConnection) ->
             attempted=True,
         )
         return 0
+    spool.mark([spooled], attempted=True)
     deadline = time.monotonic() + GROUP_SECONDS
     try:
-        insert.store(connection, [spooled.batch], deadline=deadline, stamped=True)
+        insert.store(connection, [spooled.batch], deadline=deadline, with_event_times=True)
     except Rejected as refusal:
         return _refuse(spool, spooled, str(refusal))
     spool.remove([spooled])
@@ -121,13 +124,13 @@ def _drain_one(spool: Spool, spooled: Spooled, connection: BoundedConnection) ->
 
 
 def _refuse(spool: Spool, spooled: Spooled, reason: str) -> int | None:
-    """Halve the batch, or set its one event aside; return as `_drain_one` does."""
+    """Halve the batch, or make its one event a dead letter; return as `_drain_one` does."""
     if len(spooled.batch.records) > 1:
         spool.split(spooled)
         return None
     spool.move_to_dead_letters(spooled, reason, attempted=False)  # `store` found no receipt of it
     logger.error(
-        "PostgreSQL refused a spooled event; it is set aside in %s: %s", spool.folder, reason
+        "PostgreSQL refused a spooled event; it is a dead letter in %s: %s", spool.folder, reason
     )
     return 0
 

@@ -57,7 +57,7 @@ class SpoolFile:
                     if database.in_transaction:
                         database.execute("ROLLBACK")
                     if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CORRUPT:
-                        self._set_aside()
+                        self._quarantine()
                     raise
             return done
         finally:
@@ -94,7 +94,7 @@ class SpoolFile:
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
                 raise
-            self._set_aside()
+            self._quarantine()
             database = self._connect()
         sync_folder(self._path.parent)
         return database
@@ -113,7 +113,7 @@ class SpoolFile:
             database.execute(statement)
         return database
 
-    def _set_aside(self) -> None:
+    def _quarantine(self) -> None:
         """Keep a damaged file for whoever can mend it; the next transaction begins another."""
         damaged = self._path.with_suffix(f".damaged-{time.time_ns()}")
         self._path.rename(damaged)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
+from uuid import UUID
 
 from ..writing.batch import Batch
 from .batch_files import BatchFiles
@@ -42,27 +43,30 @@ class Spooled(NamedTuple):
     since: float
 
 
-class SetAside(NamedTuple):
-    """Events that PostgreSQL refused, and its reason."""
+class DeadLetter(NamedTuple):
+    """Events that PostgreSQL refused, or that may be in the table; and the reason."""
 
     batch: Batch
     reason: str
 
 
 class Contents(NamedTuple):
-    """What waits in a spool; `since` is when the oldest came, in seconds since 1970."""
+    """What is in a spool; `since` is when the oldest that waits came, in seconds since 1970."""
 
     events: int
     since: float | None
     used_bytes: int
-    set_aside_events: int
+    dead_letters: int
+
+
+NOTHING = Contents(0, None, 0, 0)
 
 
 class Spool:
-    """One SQLite file, shared by the processes that emit to one database.
+    """An SQLite file and batch files beside it, shared by the processes that emit to one database.
 
     What `put` kept survives a crash of the machine. All but `put` and `dead_letter` raise
-    sqlite3.Error and OSError.
+    sqlite3.Error and OSError. Those that only read make no file, and move none.
     """
 
     def __init__(self, folder: Path, limit_bytes: int) -> None:
@@ -146,6 +150,16 @@ class Spool:
             )
         return found
 
+    def mark(self, group: Sequence[Spooled], *, attempted: bool) -> None:
+        """Note, before batches are sent, that they may be in the table; or that they are not.
+
+        Those that were attempted before stay so.
+        """
+        marks = [(attempted, spooled.id) for spooled in group if not spooled.attempted]
+        if marks:
+            statement = "UPDATE waiting SET attempted = ? WHERE id = ?"
+            self.file.transact(lambda database: database.executemany(statement, marks))
+
     def remove(self, spooled: Sequence[Spooled]) -> None:
         """Forget batches that are in the table."""
         self.file.transact(lambda database: _delete(database, spooled))
@@ -166,7 +180,7 @@ class Spool:
         self.file.transact(split)
 
     def move_to_dead_letters(self, spooled: Spooled, reason: str, *, attempted: bool) -> None:
-        """Set aside a batch that waited; `attempted` when it may be in the table already."""
+        """Keep a batch that waited out of the way; `attempted` if it may be in the table."""
 
         def move(database: sqlite3.Connection) -> None:
             database.execute(
@@ -177,9 +191,10 @@ class Spool:
         self.file.transact(move)
 
     def requeue(self) -> None:
-        """Let all that was set aside be tried again."""
+        """Let all dead letters be stored, also those that may be in the table already."""
 
         def move(database: sqlite3.Connection) -> None:
+            database.execute("UPDATE set_aside SET attempted = 0")  # a person has compared
             database.execute(f"INSERT INTO waiting ({_NAMES}) SELECT {_NAMES} FROM set_aside")
             database.execute("DELETE FROM set_aside")
 
@@ -190,44 +205,53 @@ class Spool:
         return self.path.exists() or self.batch_files.any()
 
     def is_empty(self) -> bool:
-        """Whether nothing waits; what was set aside doesn't."""
-        if self.batch_files.any():
-            return False
-        if not self.path.exists():
-            return True
-        return not self._all("SELECT 1 FROM waiting LIMIT 1")
+        """Whether nothing waits; dead letters don't."""
+        return not self.batch_files.any() and not self._all("SELECT 1 FROM waiting LIMIT 1")
 
     def contents(self) -> Contents:
-        left = self._take_batch_files()
+        """Count what is in the spool."""
+        files = self._batches_in_files()
 
-        def read(database: sqlite3.Connection) -> tuple[int, float | None, int, int]:
+        def read(database: sqlite3.Connection) -> Contents:
             events, since = database.execute(
                 "SELECT coalesce(sum(events), 0), min(since) FROM waiting"
             ).fetchone()
-            (aside,) = database.execute("SELECT coalesce(sum(events), 0) FROM set_aside").fetchone()
-            return events, since, used_bytes(database), aside
+            (dead,) = database.execute("SELECT coalesce(sum(events), 0) FROM set_aside").fetchone()
+            if files:
+                for (receipt,) in database.execute("SELECT receipt FROM waiting"):
+                    files.pop(UUID(receipt), None)
+            return Contents(events, since, used_bytes(database), dead)
 
-        events, since, used, aside = self.file.transact(read, "DEFERRED")
-        events += sum(len(batch.records) for batch in left)
-        times = [min(batch.times) for batch in left]
-        times += [] if since is None else [since]
-        return Contents(events, min(times, default=None), used, aside)
+        in_database = self.file.transact(read, "DEFERRED") if self.path.exists() else NOTHING
+        times = [min(batch.times) for batch in files.values()]
+        times += [] if in_database.since is None else [in_database.since]
+        return in_database._replace(
+            events=in_database.events + sum(len(batch.records) for batch in files.values()),
+            since=min(times, default=None),
+        )
 
     def waiting(self) -> Iterator[Batch]:
-        """Yield the batches that wait, the oldest first."""
-        left = self._take_batch_files()
+        """Yield the batches that wait, the oldest first; those in batch files come last."""
+        files = self._batches_in_files()
         for receipt, content in self._all("SELECT receipt, content FROM waiting ORDER BY id"):
+            files.pop(UUID(receipt), None)
             yield Batch.from_text(receipt, content)
-        yield from left
+        yield from files.values()
 
-    def refused(self) -> Iterator[SetAside]:
-        """Yield what was set aside."""
+    def dead_letters(self) -> Iterator[DeadLetter]:
+        """Yield what is kept out of the way."""
         statement = "SELECT receipt, content, reason FROM set_aside ORDER BY id"
         for receipt, content, reason in self._all(statement):
-            yield SetAside(Batch.from_text(receipt, content), reason)
+            yield DeadLetter(Batch.from_text(receipt, content), reason)
 
     def _all(self, statement: str) -> list[tuple[str, ...]]:
+        if not self.path.exists():
+            return []
         return self.file.transact(lambda file: file.execute(statement).fetchall(), "DEFERRED")
+
+    def _batches_in_files(self) -> dict[UUID, Batch]:
+        """By their receipts: a batch may be in the database, too, by now or since before."""
+        return {batch.receipt: batch for _, batch, _ in self.batch_files.read()}
 
     def _take_batch_files(self) -> list[Batch]:
         """Take them into the file; return those that a full disk has no room for.
@@ -235,6 +259,7 @@ class Spool:
         They wait where they are: what is stored meanwhile makes room.
         """
         left = []
+        self.batch_files.remove_abandoned()
         for path, batch, attempted in self.batch_files.read():
             try:
                 self.file.transact(partial(_take, batch=batch, attempted=attempted))

@@ -18,6 +18,8 @@ from .queue import Ids, PendingEmit
 NOTIFY_SECONDS = 0.1
 """How often followers are woken at most; between two reads they look again by themselves."""
 BATCHES_PER_PRUNE = 1000
+LEFTOVERS_SECONDS = 30.0
+"""How often to look whether another process of this user has left something in the spool."""
 
 logger = logging.getLogger(__name__)
 
@@ -33,21 +35,22 @@ class Delivery:
         self._losses = Losses()
         self._maintenance = Maintenance(settings, self.spool, self._losses)
         self._notified = 0.0
+        self._looked = time.monotonic()  # connecting looks, too
         self._batches = 0
         self._reason = ""
 
     def deliver(self, group: Sequence[PendingEmit]) -> None:
         """Store the events of all callers in one transaction, or spool them; wake the callers."""
         waiting = [pending for pending in group if not pending.is_given_up]
-        if len(waiting) < 2:
+        storing = [pending for pending in waiting if pending.batch.records]
+        if len(storing) < 2:
             for pending in waiting:
                 self._deliver_alone(pending)
             return
-        batches = [pending.batch for pending in waiting if pending.batch.records]
+        batches = [pending.batch for pending in storing]
         ids: Ids = []
         try:
-            if batches:
-                ids += self._store(batches, min(pending.store_until for pending in waiting))
+            ids += self._store(batches, min(pending.store_until for pending in storing))
         except Rejected:
             for pending in waiting:
                 self._deliver_alone(pending)
@@ -141,6 +144,9 @@ class Delivery:
             self._batches += 1
             if self._batches % BATCHES_PER_PRUNE == 0:
                 self._maintenance.prune()
+            if time.monotonic() - self._looked > LEFTOVERS_SECONDS:
+                self._looked = time.monotonic()
+                self._maintenance.look()
             return ids
         raise AssertionError("unreachable")
 

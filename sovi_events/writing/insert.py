@@ -48,12 +48,12 @@ def store(
     *,
     deadline: float,
     notify: bool = True,
-    stamped: bool = False,
+    with_event_times: bool = False,
 ) -> list[int]:
     """Store batches in one transaction, each under its receipt; return the ids in their order.
 
     A batch that is alone and was stored before answers the ids it got then. `deadline` is in
-    `time.monotonic`'s seconds; `notify` wakes those who follow the table; `stamped` stores when
+    `time.monotonic`'s seconds; `notify` wakes those who follow the table; `with_event_times` stores when
     the events happened, else the table says when they were stored. Devices and accounts that are
     not in their tables are moved into the context.
 
@@ -67,7 +67,7 @@ def store(
     try:
         for attempt in range(SUBJECT_ATTEMPTS):
             try:
-                return _stored(connection, batches, records, notify, stamped)
+                return _stored(connection, batches, records, notify, with_event_times)
             except psycopg.errors.ForeignKeyViolation:
                 known = _without_unknown_subjects(connection, records)
                 if known == list(records) or attempt == SUBJECT_ATTEMPTS - 1:
@@ -101,12 +101,12 @@ def _stored(
     batches: Sequence[Batch],
     records: Sequence[Record],
     notify: bool,
-    stamped: bool,
+    with_event_times: bool,
 ) -> list[int]:
-    if len(records) == 1 and not stamped:
+    if len(records) == 1 and not with_event_times:
         given = (*records[0], batches[0].receipt, notify)
         return _ids(connection, statements.STORE_ONE, given)
-    times = [moment for batch in batches for moment in batch.times] if stamped else None
+    times = [moment for batch in batches for moment in batch.times] if with_event_times else None
     receipts = [batch.receipt for batch in batches for _ in batch.times]
     if len(records) < MANY or len(batches) > 1:
         return _ids(connection, *_many(records, times, receipts, notify=notify))
@@ -116,7 +116,7 @@ def _stored(
         if drawn == _NO_IDS:
             return _ids(connection, *_many(records, times, receipts, notify=notify))
         ids = _expanded(drawn)
-        with connection.cursor().copy(statements.copy(with_times=stamped)) as copy:
+        with connection.cursor().copy(statements.copy(with_times=with_event_times)) as copy:
             for start in range(0, len(ids), COPY_ROWS):  # the server reads while we write
                 part = slice(start, start + COPY_ROWS)
                 copy.write(_copy_text(ids[part], records[part], times and times[part]))

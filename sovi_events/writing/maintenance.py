@@ -53,8 +53,8 @@ class Maintenance:
         self._mutex = threading.Lock()  # between the writer and this thread
         self._connection: BoundedConnection | None = None
         self._tried = threading.Event()
-        self._problem = ""
-        self._trouble = ""
+        self._database_problem = ""
+        self._spool_problem = ""
         self._failures = 0
         self._is_closed = False
         self._prune_due = random.randrange(STARTS_PER_PRUNE) == 0  # noqa: S311
@@ -62,8 +62,13 @@ class Maintenance:
     # -- For any thread: takes no lock in Python code ---------------------------------------------
 
     def start(self) -> None:
-        """See to it that the thread looks at what there is to do."""
-        self.is_clear, self._has_work = False, True
+        """See to it that the thread does what there is to do."""
+        self.is_clear = False
+        self.look()
+
+    def look(self) -> None:
+        """Have the thread look whether there is anything to do."""
+        self._has_work = True
         if self._is_running.locked() or sys.is_finalizing():
             return
         try:
@@ -86,12 +91,12 @@ class Maintenance:
 
         Raises `DatabaseDown`, at once while the database is known to be away.
         """
-        if self._connection is None and not self._problem:
+        if self._connection is None and not self._database_problem:
             self.start()
             self._tried.wait(max(0.0, deadline - time.monotonic()))
         if (held := self._connection) is not None:
             return held
-        raise DatabaseDown(self._problem or "connecting takes too long")
+        raise DatabaseDown(self._database_problem or "connecting takes too long")
 
     def discard(self, lost: BoundedConnection) -> None:
         """Let go of a connection that is of no use; the next batch waits for another."""
@@ -119,7 +124,7 @@ class Maintenance:
         """Give the connection back, and let the thread end."""
         with self._mutex:
             self._is_closed = True
-            self._problem = "closed"
+            self._database_problem = "closed"
         self._requests.put(lambda: None)
         if (held := self._connection) is not None:
             self.discard(held)
@@ -179,14 +184,14 @@ class Maintenance:
         """Drain what waits, and connect; return whether nothing waits. Raises `DatabaseDown`."""
         try:
             is_drained = not self._has_spooled() or self._drain()
-            self._trouble = ""
+            self._spool_problem = ""
         except DatabaseDown:
             raise
         except Exception as error:  # whatever it was, live events must not wait for it
             is_drained = False
-            if self._trouble != str(error):
+            if self._spool_problem != str(error):
                 logger.exception("The spool %s can't be drained", self._spool.folder)
-            self._trouble = str(error)
+            self._spool_problem = str(error)
         self._connect()
         if self._losses.count:
             with closing(self._opened("sovi.events drain", drain.GROUP_SECONDS)) as own:
@@ -195,7 +200,7 @@ class Maintenance:
 
     def _drain(self) -> bool:
         """Return whether it's done, here: else another process is at it."""
-        with drain.alone(self._spool.folder) as is_alone:
+        with drain.drain_lock(self._spool.folder) as is_alone:
             if is_alone:
                 with closing(self._opened("sovi.events drain", drain.GROUP_SECONDS)) as own:
                     for _ in drain.groups(self._spool, own):
@@ -222,7 +227,7 @@ class Maintenance:
             if self._is_closed:
                 opened.close()
                 raise DatabaseDown("closed")
-            was_away, self._problem = self._problem, ""
+            was_away, self._database_problem = self._database_problem, ""
             self._connection = opened
         self._tried.set()
         if was_away:
@@ -245,9 +250,9 @@ class Maintenance:
     def _note(self, problem: str) -> None:
         with self._mutex:
             self._failures += 1
-            is_news = self._connection is None and not self._problem
+            is_news = self._connection is None and not self._database_problem
             if self._connection is None:
-                self._problem = problem
+                self._database_problem = problem
         self._tried.set()
         if is_news:  # logged without the lock: a program's handler may take its time
             logger.warning("Events go to the spool %s: %s", self._spool.folder, problem)

@@ -93,6 +93,23 @@ def test_what_a_killed_process_spooled_is_stored_by_the_next_one(
     machine.await_exactly([*numbered("of the killed ", 20), "of the next"])
 
 
+def test_what_a_killed_process_spooled_is_stored_by_one_that_was_well_all_the_time(
+    machine: Machine, killable: Killable
+) -> None:
+    well, killed = machine.producer(), machine.producer()
+    well.run("import sovi_events.writing.delivery as delivery; delivery.LEFTOVERS_SECONDS = 0.0")
+    assert well.emit("before")
+    well.flush()
+    assert killed.emit("of the killed")
+    with killable.session(machine.dbname) as other, other.transaction():
+        other.execute("LOCK TABLE system_events IN ACCESS EXCLUSIVE MODE")
+        assert killed.emit("left by the killed") is None
+        killed.kill()
+        eventually(lambda: not machine.execute(WAITING), "the server still tries to store it")
+    assert well.emit("after")
+    machine.await_exactly(["before", "of the killed", "left by the killed", "after"])
+
+
 def test_emit_many_in_an_outage_is_spooled_whole_and_stored_in_order(
     machine: Machine, killable: Killable
 ) -> None:
@@ -279,6 +296,25 @@ for thread in threads: thread.join()
     machine.spool("drain")
     told = [message for message in machine.rows() if message.startswith(("logged ", "direct "))]
     assert len(told) == len(set(told)) == 40
+
+
+def test_a_flush_that_waits_shortly_takes_no_time_from_those_who_emit_beside_it(
+    machine: Machine,
+) -> None:
+    ids = machine.producer().run("""
+emit("first")
+ended = False
+def flush():
+    while not ended:
+        events.flush(timeout=0.0005)
+thread = threading.Thread(target=flush)
+thread.start()
+ids = emit_all("beside it ", 200)
+ended = True
+thread.join()
+ids
+""")
+    assert None not in ids
 
 
 def test_a_server_that_hangs_holds_emit_no_longer_than_its_bound(

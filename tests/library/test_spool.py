@@ -139,6 +139,33 @@ def test_what_is_in_batch_files_is_among_what_waits(spool: Spool) -> None:
     assert messages(spool) == ["in a batch file"]
 
 
+def test_looking_makes_no_file_and_moves_none(spool: Spool) -> None:
+    kept = batch("a", "b")
+    spool.batch_files.put(kept, attempted=False)
+    before = sorted(spool.folder.iterdir())
+    assert spool.contents().events == 2
+    assert spool.contents().since == 1000.0
+    assert messages(spool) == ["a", "b"]
+    assert list(spool.dead_letters()) == []
+    assert not spool.is_empty()
+    assert sorted(spool.folder.iterdir()) == before
+    spool.put([kept])
+    assert spool.contents().events == 2, "a batch that is there twice is stored once"
+    assert messages(spool) == ["a", "b"]
+
+
+def test_what_a_killed_process_had_half_written_is_removed_a_day_later(spool: Spool) -> None:
+    spool.batch_files.put(batch("kept"), attempted=False)
+    (path,) = spool.folder.iterdir()
+    half, begun = (path.with_suffix(f".{number}.new") for number in (1, 2))
+    for unfinished in (half, begun):
+        unfinished.write_text('{"attempted": fal')
+    os.utime(half, times=(time.time() - 25 * 3600,) * 2)
+    assert [one.batch.records[0].message for one in spool.oldest(10)] == ["kept"]
+    assert not half.exists()
+    assert begun.exists()
+
+
 def test_the_last_tenth_is_kept_for_errors_and_worse(spool: Spool) -> None:
     large = "x" * 8000
     while not spool.put([batch(large)]):
@@ -166,9 +193,31 @@ def test_what_may_have_been_stored_longer_ago_than_receipts_are_kept_is_set_asid
     list(drain.groups(spool, link))
     stored = SystemEvent.objects.order_by("pk").values_list("message", flat=True)
     assert list(stored) == ["certain", "young"]
-    (aside,) = spool.refused()
-    assert aside.batch.records[0].message == "uncertain"
-    assert "compare it with the table" in aside.reason
+    (letter,) = spool.dead_letters()
+    assert letter.batch.records[0].message == "uncertain"
+    assert "compare it with the table" in letter.reason
+    spool.requeue()
+    list(drain.groups(spool, link))
+    assert list(stored.all()) == ["certain", "young", "uncertain"]
+    assert spool.contents().dead_letters == 0
+
+
+@pytest.mark.parametrize("batches", [1, 2], ids=["one batch", "a group"])
+def test_what_a_killed_drainer_stored_is_not_stored_again_when_its_receipt_is_gone(
+    batches: int, spool: Spool, link: BoundedConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(_: Spool, group: object) -> None:
+        raise KeyboardInterrupt
+
+    for number in range(batches):
+        spool.put([batch(f"m{number}", when=time.time() - 31 * 24 * 3600)])
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Spool, "remove", killed)
+        list(drain.groups(spool, link))
+    EventReceipt.objects.all().delete()  # as pruning would, now
+    list(drain.groups(spool, link))
+    assert SystemEvent.objects.count() == batches
+    assert spool.contents().dead_letters == batches
 
 
 def test_a_batch_that_is_there_twice_is_stored_once(spool: Spool, link: BoundedConnection) -> None:
@@ -212,7 +261,7 @@ def test_a_batch_that_was_stored_before_it_would_be_refused_is_stored_once(
     stored = SystemEvent.objects.order_by("pk").values_list("message", flat=True)
     assert list(stored) == ["a", "poison", "b"]
     assert spool.is_empty()
-    assert spool.contents().set_aside_events == 0
+    assert spool.contents().dead_letters == 0
 
 
 def test_a_refused_event_leaves_its_neighbours_and_comes_back_when_asked(
@@ -226,16 +275,16 @@ def test_a_refused_event_leaves_its_neighbours_and_comes_back_when_asked(
         stored = SystemEvent.objects.values_list("message", flat=True)
         assert sorted(stored) == ["a", "b", "c", "d"]
         assert spool.is_empty()
-        assert spool.contents().set_aside_events == 1
-        (aside,) = spool.refused()
-        assert [record.message for record in aside.batch.records] == ["poison"]
-        assert "no_poison" in aside.reason
+        assert spool.contents().dead_letters == 1
+        (letter,) = spool.dead_letters()
+        assert [record.message for record in letter.batch.records] == ["poison"]
+        assert "no_poison" in letter.reason
     finally:
         link.execute("ALTER TABLE system_events DROP CONSTRAINT no_poison")
     spool.requeue()
     list(drain.groups(spool, link))
     assert SystemEvent.objects.filter(message="poison").count() == 1
-    assert spool.contents().set_aside_events == 0
+    assert spool.contents().dead_letters == 0
 
 
 def test_what_was_refused_long_ago_comes_back_when_asked(
@@ -250,7 +299,7 @@ def test_what_was_refused_long_ago_comes_back_when_asked(
     list(drain.groups(spool, link))
     stored = SystemEvent.objects.order_by("pk").values_list("message", flat=True)
     assert list(stored) == ["refused at once", "refused"]
-    assert spool.contents().set_aside_events == 0
+    assert spool.contents().dead_letters == 0
 
 
 def fill_disk(spool: Spool, room: int = 0) -> None:
@@ -299,7 +348,7 @@ def test_asking_whether_a_spool_is_drained_makes_no_file(spool: Spool) -> None:
 
 
 def test_a_child_forked_while_its_parent_drains_keeps_nobody_from_draining(spool: Spool) -> None:
-    with drain.alone(spool.folder) as is_alone:
+    with drain.drain_lock(spool.folder) as is_alone:
         assert is_alone
         child = os.fork()
         if not child:

@@ -205,7 +205,7 @@ emit_all("after ", 3)
     machine.await_exactly([*good, "live"])
     assert [message for message in machine.rows() if message != "live"] == good
     status = machine.spool_status()
-    assert (status["events"], status["set_aside_events"]) == (0, 2)
+    assert (status["events"], status["dead_letters"]) == (0, 2)
     assert ["no_bad" in reason for reason in status["reasons"]] == [True, True]
     assert "no_bad" in machine.spool("status", status=1)
     exported = machine.spool("export")
@@ -232,7 +232,7 @@ answered
     assert (len(good), len(bad)) == (8 * 27, 8 * 3)
     assert dict(machine.rows("message, id")) == good
     assert set(bad.values()) == {None}
-    assert machine.spool_status()["set_aside_events"] == len(bad)
+    assert machine.spool_status()["dead_letters"] == len(bad)
     exported = machine.spool("export")
     assert [message for message in bad if message not in exported] == []
 
@@ -258,10 +258,10 @@ def test_what_was_set_aside_is_stored_once_postgresql_takes_it(machine: Machine)
     producer = machine.producer()
     assert producer.emit("bad at first") is None
     assert producer.emit("good")
-    machine.spool("drain", "--set-aside", status=1)
+    machine.spool("drain", "--dead-letters", status=1)
     assert machine.rows() == ["good"]
     machine.execute("ALTER TABLE system_events DROP CONSTRAINT no_bad")
-    machine.spool("drain", "--set-aside")
+    machine.spool("drain", "--dead-letters")
     machine.await_exactly(["good", "bad at first"])
     assert "Nothing waits" in machine.spool("status")
 
@@ -325,7 +325,7 @@ def test_the_command_shows_drains_and_exports_what_waits(
 
     status = machine.spool_status()
     assert status["folder"].startswith(str(machine.spool_folder))
-    assert (status["events"], status["set_aside_events"]) == (7, 0)
+    assert (status["events"], status["dead_letters"]) == (7, 0)
     assert "waiting    7 events" in machine.spool("status", status=1)
     exported = [json.loads(line) for line in machine.spool("export").splitlines()]
     assert [event["message"] for event in exported] == numbered("event", 7)

@@ -61,7 +61,7 @@ def test_any_text_arrives_as_it_was_given_by_each_of_the_ways(
 ) -> None:
     repeated = messages * (at_least // len(messages) + 1)
     given = batch(*repeated, context=context, device_id=None)
-    ids = store(link, given, stamped=stamped)
+    ids = store(link, given, with_event_times=stamped)
     stored = SystemEvent.objects.filter(pk__in=ids).order_by("pk")
     rows = list(stored.values_list("pk", "message", "context", "timestamp"))
     assert [row[0] for row in rows] == ids
@@ -167,8 +167,8 @@ def test_thousands_are_stored_where_the_ids_sequence_belongs_to_no_column(
     link.execute("ALTER SEQUENCE system_events_id_seq OWNED BY NONE")
     try:
         given = batch(*(f"{number}" for number in range(MANY)))
-        ids = store(link, given, stamped=stamped)
-        assert store(link, given, stamped=stamped) == ids
+        ids = store(link, given, with_event_times=stamped)
+        assert store(link, given, with_event_times=stamped) == ids
     finally:
         link.execute("ALTER SEQUENCE system_events_id_seq OWNED BY system_events.id")
     stored = SystemEvent.objects.order_by("pk").values_list("pk", "message")
