@@ -131,9 +131,9 @@ def _ids(
         rows = events.order_by(order).values_list("pk")[offset : offset + limit]
         sql, params = rows.query.sql_with_params()
         return sql, list(params)
-    wanted = events.order_by().values_list(*index_scan.WANTED).query
+    wanted = events.order_by().values_list(*index_scan.SOURCE_COLUMNS).query
     return index_scan.merged_ids(
-        index_scan.Wanted(*wanted.sql_with_params()),
+        index_scan.SourceQuery(*wanted.sql_with_params()),
         index,
         asked.equal,
         asked.resolved,

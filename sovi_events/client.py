@@ -9,14 +9,14 @@ from uuid import UUID
 from . import statements
 from .action import library_parameters
 from .catalog import Resolver
-from .connection import AsyncLink, Link, Rows
+from .connection import AsyncSharedConnection, Rows, SharedConnection
 from .following import settled
 from .query import EventQuery, Names
 from .record import Record, Records
 from .writing import writer
 
-_link = Link()
-_async_link = AsyncLink()
+_connection = SharedConnection()
+_async_connection = AsyncSharedConnection()
 
 
 def emit(
@@ -186,7 +186,10 @@ def resolve(
     `DatabaseUnavailable`, and `NotMigrated` on a database without `event_actions`.
     """
     params = library_parameters(event_id, "resolved_by", resolved_by, actor, reason)
-    return bool(_link.run(statements.RESOLVE, params) or _link.run(statements.SELECT_IDS, params))
+    return bool(
+        _connection.run(statements.RESOLVE, params)
+        or _connection.run(statements.SELECT_IDS, params)
+    )
 
 
 async def async_resolve(
@@ -199,8 +202,8 @@ async def async_resolve(
     """`resolve`, for a running event loop."""
     params = library_parameters(event_id, "resolved_by", resolved_by, actor, reason)
     return bool(
-        await _async_link.run(statements.RESOLVE, params)
-        or await _async_link.run(statements.SELECT_IDS, params)
+        await _async_connection.run(statements.RESOLVE, params)
+        or await _async_connection.run(statements.SELECT_IDS, params)
     )
 
 
@@ -217,7 +220,9 @@ def reopen(
     Otherwise as `resolve`.
     """
     params = library_parameters(event_id, "reopened_by", reopened_by, actor, reason)
-    return bool(_link.run(statements.REOPEN, params) or _link.run(statements.SELECT_IDS, params))
+    return bool(
+        _connection.run(statements.REOPEN, params) or _connection.run(statements.SELECT_IDS, params)
+    )
 
 
 async def async_reopen(
@@ -230,8 +235,8 @@ async def async_reopen(
     """`reopen`, for a running event loop."""
     params = library_parameters(event_id, "reopened_by", reopened_by, actor, reason)
     return bool(
-        await _async_link.run(statements.REOPEN, params)
-        or await _async_link.run(statements.SELECT_IDS, params)
+        await _async_connection.run(statements.REOPEN, params)
+        or await _async_connection.run(statements.SELECT_IDS, params)
     )
 
 
@@ -254,7 +259,7 @@ def close() -> None:
     It reads the environment again. Programs need not call it: it is done when they exit.
     """
     writer.close()
-    _link.close()
+    _connection.close()
 
 
 atexit.register(close)
@@ -276,32 +281,32 @@ async def async_store(records: Sequence[Record]) -> list[int | None]:
 def read(query: EventQuery) -> Rows:
     """Return the events of a query as `get_events` does."""
     settled_id = None if query.after_id is None else _settled_id()
-    return _shown(_link.run(*query.statement(settled_id)))
+    return _shown(_connection.run(*query.statement(settled_id)))
 
 
 async def async_read(query: EventQuery) -> Rows:
     """`read`, for a running event loop."""
     settled_id = None if query.after_id is None else await _async_settled_id()
-    return _shown(await _async_link.run(*query.statement(settled_id)))
+    return _shown(await _async_connection.run(*query.statement(settled_id)))
 
 
 def _settled_id() -> int | None:
     # Across a restart a prepared transaction changes its name, and looks ended: read anew then.
     while True:
-        session = _link.session
-        horizon = settled.read_horizon(lambda statement: _tuples(_link.run(statement)))
-        if _link.session is session:
+        session = _connection.session
+        horizon = settled.read_horizon(lambda statement: _tuples(_connection.run(statement)))
+        if _connection.session is session:
             return horizon.id
 
 
 async def _async_settled_id() -> int | None:
     async def run(statement: str) -> list[tuple[Any, ...]]:
-        return _tuples(await _async_link.run(statement))
+        return _tuples(await _async_connection.run(statement))
 
     while True:
-        session = _async_link.session
+        session = _async_connection.session
         horizon = await settled.async_read_horizon(run)
-        if _async_link.session is session:
+        if _async_connection.session is session:
             return horizon.id
 
 

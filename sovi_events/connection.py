@@ -26,7 +26,7 @@ SERVER_GRACE_SECONDS = 1.0
 Rows = list[dict[str, Any]]
 
 
-class Link:
+class SharedConnection:
     """One connection shared by the threads of this process; replaced when it was cut, or forked."""
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class Link:
                 self._connection = None
 
     def _usable(self) -> psycopg.Connection[dict[str, Any]]:
-        if self._connection is not None and _was_cut(self._connection.fileno()):
+        if self._connection is not None and _is_stale(self._connection.fileno()):
             self._connection.close()
             self._connection = None
         if self._connection is None:
@@ -76,7 +76,7 @@ class Link:
         self._connection = None
 
 
-class AsyncLink:
+class AsyncSharedConnection:
     """One connection for each event loop, closed with it."""
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class AsyncLink:
         os.register_at_fork(after_in_child=self._forget)
 
     async def run(self, statement: str, params: Params | None = None) -> Rows:
-        """`Link.run`, without blocking the running loop."""
+        """`SharedConnection.run`, without blocking the running loop."""
         loop = asyncio.get_running_loop()
         async with self._lock(loop):
             with _translated():
@@ -106,13 +106,6 @@ class AsyncLink:
         """The running loop's connection; another object once it had to be replaced."""
         return self._of_loop.get(asyncio.get_running_loop())
 
-    async def close(self) -> None:
-        """Give back the running loop's connection; the next call opens another."""
-        loop = asyncio.get_running_loop()
-        async with self._lock(loop):
-            if connection := self._of_loop.pop(loop, None):
-                await connection.close()
-
     def _lock(self, loop: asyncio.AbstractEventLoop) -> asyncio.Lock:
         known = self._lock_of_loop.get(loop)
         lock = known() if known is not None else None
@@ -125,7 +118,7 @@ class AsyncLink:
         self, loop: asyncio.AbstractEventLoop
     ) -> psycopg.AsyncConnection[dict[str, Any]]:
         connection = self._of_loop.get(loop)
-        if connection is not None and _was_cut(connection.fileno()):
+        if connection is not None and _is_stale(connection.fileno()):
             del self._of_loop[loop]
             await connection.close()
             connection = None
@@ -190,7 +183,7 @@ def _parameters() -> dict[str, Any]:
     return defaults | database.parameters() | {"client_encoding": "utf8"}
 
 
-def _was_cut(socket: int) -> bool:
+def _is_stale(socket: int) -> bool:
     """Whether the server spoke while nothing was asked: it says goodbye before it closes."""
     poll = select.poll()
     poll.register(socket, select.POLLIN)

@@ -1,4 +1,4 @@
-"""Where SOVI's database is: DATABASE_URL, or else the embedded PostgreSQL.
+"""Where SOVI's database is: `configure`, DATABASE_URL, or in a checkout the embedded PostgreSQL.
 
 What is in effect is read at each call (`settings`). Importing this starts nothing.
 """
@@ -112,7 +112,7 @@ def parsed(url: str) -> dict[str, str]:
     """Return the libpq keywords of a URL of a database. Raises DatabaseConfigurationError."""
     scheme, separator, rest = url.partition("://")
     if not url.strip():
-        raise _mistake("is empty: unset it to use the embedded PostgreSQL, or set it to a URL")
+        raise _mistake("is empty: unset it, or set it to a URL")
     if not separator or scheme not in ("postgres", "postgresql"):
         raise _mistake("must begin with postgresql:// or postgres:// (and stand without quotes)")
     authority, _, path = rest.partition("/")

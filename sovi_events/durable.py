@@ -1,4 +1,4 @@
-"""What was written, made to survive a crash of the machine.
+"""Files synced, so that what was written survives a crash of the machine.
 
 macOS's fsync hands the data to the drive, which may keep it in its cache and write it later and in
 another order; its fsync(2) names the fcntl F_FULLFSYNC for those who need more. Linux's fsync waits

@@ -10,7 +10,7 @@ class InvalidEvent(EventsError, ValueError):
 
 
 class ConfigurationError(EventsError, ValueError):
-    """A variable of the environment is not what it may be; the message names it."""
+    """A setting, of the environment or of `configure`, is not what it may be; it is named."""
 
 
 class DatabaseUnavailable(EventsError):

@@ -31,23 +31,23 @@ STATES: dict[bool | None, tuple[str, ...]] = {
 }
 """What `resolved` may be asked for, as conditions of which each is one range of an index."""
 
-Equal = Mapping[str, Sequence[Any]]
+EqualityFilters = Mapping[str, Sequence[Any]]
 """Columns, each with the values of which it must hold one."""
 
 Statement = tuple[str, list[Any]]
 """SQL with psycopg's `%s`, and its parameters."""
 
-WANTED = ("id", "resolved", *TYPES)
+SOURCE_COLUMNS = ("id", "resolved", *TYPES)
 
 
-class Wanted(NamedTuple):
-    """Which events are wanted: a query of the columns in `WANTED`, in this order."""
+class SourceQuery(NamedTuple):
+    """The events that may be read: a query of the columns in `SOURCE_COLUMNS`, in this order."""
 
     sql: str
     params: Sequence[Any]
 
 
-def index_for(equal: Equal, resolved: bool | None) -> tuple[str, ...] | None:
+def index_for(equal: EqualityFilters, resolved: bool | None) -> tuple[str, ...] | None:
     """Return the columns of the index that events are read by, which its ids follow.
 
     None where PostgreSQL needs no help, as none is better than that on the ids.
@@ -68,9 +68,9 @@ def index_for(equal: Equal, resolved: bool | None) -> tuple[str, ...] | None:
 
 
 def merged_ids(
-    wanted: Wanted,
+    source: SourceQuery,
     index: Sequence[str],
-    equal: Equal,
+    equal: EqualityFilters,
     resolved: bool | None,
     *,
     limit: int,
@@ -78,7 +78,7 @@ def merged_ids(
     ascending: bool = False,
     ordered: bool = True,
 ) -> Statement:
-    """The ids of a page of what is wanted, of which `equal` and `resolved` are conditions.
+    """The ids of a page of the source, of which `equal` and `resolved` are conditions.
 
     Without `ordered` any of them, for counting.
     """
@@ -91,11 +91,11 @@ def merged_ids(
         by_last = _order((index[-1], "id"), conditions, order)
         parts.append(
             f"SELECT page.id FROM {' CROSS JOIN LATERAL '.join(ranges)} CROSS JOIN LATERAL ("
-            f"SELECT event.id FROM ({wanted.sql}) AS event ({', '.join(WANTED)}) "
+            f"SELECT event.id FROM ({source.sql}) AS event ({', '.join(SOURCE_COLUMNS)}) "
             f"WHERE {' AND '.join(conditions)} "
             f"ORDER BY {by_last} LIMIT {limit + offset}) AS page"
         )
-        params += [*values, *wanted.params]
+        params += [*values, *source.params]
     together = " UNION ALL ".join(parts)
     if ordered:
         together = f"SELECT id FROM ({together}) AS merged ORDER BY id {order}"
@@ -103,7 +103,7 @@ def merged_ids(
 
 
 def _ranges(
-    index: Sequence[str], equal: Equal, state: str
+    index: Sequence[str], equal: EqualityFilters, state: str
 ) -> tuple[list[str], list[str], list[Any]]:
     """What enumerates the values of the columns, and the conditions that name a range by them."""
     ranges: list[str] = []

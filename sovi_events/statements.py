@@ -1,6 +1,7 @@
-"""Every SQL statement of the library, named by its purpose; parameters are psycopg's `%(name)s`.
+"""SQL that the library runs, and several faces; named by its purpose.
 
-The operators' application runs the same text through Django's cursor where both need one rule.
+Parameters are psycopg's `%(name)s`: the operators' application runs the same text by Django's
+cursor. What one module alone asks stands in that module.
 """
 
 from collections.abc import Sequence
@@ -45,7 +46,7 @@ ORDER BY position
 RETURNING id
 """
 
-# -- Storing, once (see `storing`) ----------------------------------------------------------------
+# -- Storing, once (see `writing.insert`) ---------------------------------------------------------
 
 # Each answers the ids as PostgreSQL writes a multirange: they are few ranges, and ascending.
 # The receipt comes last: of two attempts at one batch, the second to get there finds the first's,
@@ -123,12 +124,12 @@ UNION ALL
 SELECT 'account', id FROM accounts WHERE id = ANY(%s::uuid[])
 """
 
-# `oldest` is a receipt made 30 days ago; those of requests are in no order.
+# `oldest` is a receipt made that long ago; those of requests are in no order.
 PRUNE_RECEIPTS = """
 DELETE FROM event_receipts WHERE id IN (
     SELECT id FROM event_receipts
     WHERE (id < %(oldest)s OR request_digest IS NOT NULL)
-      AND created_at < now() - interval '30 days'
+      AND created_at < now() - make_interval(secs => %(seconds)s)
     LIMIT %(limit)s
 )
 """
@@ -169,7 +170,7 @@ SELECT_IDS = "SELECT id FROM system_events WHERE id = ANY(%(ids)s::bigint[])"
 
 def select_events(
     *,
-    equal: index_scan.Equal,
+    equal: index_scan.EqualityFilters,
     resolved: bool | None,
     limit: int,
     after_id: int | None = None,
@@ -190,13 +191,13 @@ def select_events(
         for column, values in equal.items():
             conditions.append(f"{column} = ANY(%s::{index_scan.TYPES[column]}[])")
             params.append(list(values))
-        wanted = index_scan.Wanted(
-            f"SELECT {', '.join(index_scan.WANTED)} FROM system_events "
+        source = index_scan.SourceQuery(
+            f"SELECT {', '.join(index_scan.SOURCE_COLUMNS)} FROM system_events "
             f"WHERE {' AND '.join(conditions)}",
             params,
         )
         ids, params = index_scan.merged_ids(
-            wanted, index, equal, resolved, limit=limit, ascending=after_id is not None
+            source, index, equal, resolved, limit=limit, ascending=after_id is not None
         )
         conditions = [f"id = ANY(ARRAY({ids}))"]
     return (

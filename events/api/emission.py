@@ -16,6 +16,7 @@ from events.models import SystemEvent
 from events.time_limit import time_limit
 from sovi_events.errors import InvalidEvent
 from sovi_events.record import Record, optional_uuid
+from sovi_events.writing.insert import REJECTIONS
 
 from . import emission_schema
 from .body import check_size
@@ -28,9 +29,6 @@ from .views import EventListView
 NOTHING_STORED = "Nothing was stored: send it again."
 MAX_NAMED = 100
 """Events named in one refusal."""
-
-# What no later attempt would change: bad data, constraints, limits, a trigger's own error.
-REFUSALS = ("22", "23", "44", "54", "P0")
 
 
 class EventsView(EventListView):
@@ -138,6 +136,6 @@ def _find_refusals(records: list[Record], first: int = 0) -> Iterator[tuple[int,
 def _refusal(error: DatabaseError) -> str | None:
     """Why PostgreSQL refuses the rows themselves; None when it is about something else."""
     cause = error.__cause__
-    if isinstance(cause, psycopg.Error) and (cause.sqlstate or "")[:2] in REFUSALS:
+    if isinstance(cause, psycopg.Error) and (cause.sqlstate or "").startswith(REJECTIONS):
         return f"PostgreSQL refuses it: {cause.diag.message_primary}"
     return None

@@ -11,12 +11,12 @@ from pathlib import Path
 from ..writing import insert
 from ..writing.bounded import BoundedConnection
 from ..writing.insert import Rejected
+from ..writing.queue import GROUP_EVENTS
 from .store import Spool, Spooled
 
-GROUP_EVENTS = 500
 GROUP_SECONDS = 30.0
 STALE_SECONDS = insert.RECEIPT_SECONDS - 24 * 3600
-"""From when on a batch can't be told from one that was stored, to be sure."""
+"""From when on after its first attempt a batch without a receipt may have been stored."""
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +66,7 @@ def groups(spool: Spool, connection: BoundedConnection) -> Iterator[int]:
     Raises `DatabaseDown`, sqlite3.Error and OSError; what was not stored waits on.
     """
     while group := spool.oldest(GROUP_EVENTS):
+        spool.mark_attempted(group)
         yield _drain(spool, group, connection)
 
 
@@ -93,11 +94,9 @@ def _store_group(spool: Spool, group: list[Spooled], connection: BoundedConnecti
     if any(map(_is_stale, group)):
         return False
     once = {spooled.batch.receipt: spooled.batch for spooled in group}
-    spool.mark(group, attempted=True)
     try:
         insert.store(connection, list(once.values()), deadline=deadline, with_event_times=True)
     except Rejected:
-        spool.mark(group, attempted=False)
         return False
     spool.remove(group)
     return True
@@ -110,10 +109,8 @@ def _drain_one(spool: Spool, spooled: Spooled, connection: BoundedConnection) ->
             spooled,
             "it may have been stored more than 30 days ago, and its receipt is gone: "
             "compare it with the table",
-            attempted=True,
         )
         return 0
-    spool.mark([spooled], attempted=True)
     deadline = time.monotonic() + GROUP_SECONDS
     try:
         insert.store(connection, [spooled.batch], deadline=deadline, with_event_times=True)
@@ -128,7 +125,7 @@ def _refuse(spool: Spool, spooled: Spooled, reason: str) -> int | None:
     if len(spooled.batch.records) > 1:
         spool.split(spooled)
         return None
-    spool.move_to_dead_letters(spooled, reason, attempted=False)  # `store` found no receipt of it
+    spool.move_to_dead_letters(spooled, reason)
     logger.error(
         "PostgreSQL refused a spooled event; it is a dead letter in %s: %s", spool.folder, reason
     )
@@ -136,4 +133,4 @@ def _refuse(spool: Spool, spooled: Spooled, reason: str) -> int | None:
 
 
 def _is_stale(spooled: Spooled) -> bool:
-    return spooled.attempted and spooled.since < time.time() - STALE_SECONDS
+    return 0 < spooled.attempted < time.time() - STALE_SECONDS

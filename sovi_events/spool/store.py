@@ -1,7 +1,8 @@
-"""The durable outbox: what the database could not take yet, on disk until it has."""
+"""The spool: batches on disk until the database has taken them, and dead letters."""
 
 import errno
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -35,12 +36,14 @@ _NAMES = "receipt, attempted, events, since, content"
 
 
 class Spooled(NamedTuple):
-    """A batch that waits; `attempted` when it may be in the table already."""
+    """A batch that waits.
+
+    `attempted` is when it was first sent, in seconds since 1970, and may have been stored; or 0.
+    """
 
     id: int
     batch: Batch
-    attempted: bool
-    since: float
+    attempted: float
 
 
 class DeadLetter(NamedTuple):
@@ -140,7 +143,8 @@ class Spool:
                 if found and room < 0:
                     break
                 batch = Batch.from_text(receipt, content)
-                found.append(Spooled(row_id, batch, bool(attempted), since))
+                # What `emit` sent is marked 1, and no earlier than its events.
+                found.append(Spooled(row_id, batch, attempted and max(attempted, since)))
             return found
 
         found = self.file.transact(read, "DEFERRED")
@@ -150,15 +154,18 @@ class Spool:
             )
         return found
 
-    def mark(self, group: Sequence[Spooled], *, attempted: bool) -> None:
-        """Note, before batches are sent, that they may be in the table; or that they are not.
-
-        Those that were attempted before stay so.
-        """
-        marks = [(attempted, spooled.id) for spooled in group if not spooled.attempted]
-        if marks:
-            statement = "UPDATE waiting SET attempted = ? WHERE id = ?"
-            self.file.transact(lambda database: database.executemany(statement, marks))
+    def mark_attempted(self, group: Sequence[Spooled]) -> None:
+        """Note, before batches are sent, that they may be in the table from now on."""
+        first = [(int(time.time()), spooled.id) for spooled in group if not spooled.attempted]
+        if not first:
+            return
+        statement = "UPDATE waiting SET attempted = ? WHERE id = ?"
+        try:
+            self.file.transact(lambda database: database.executemany(statement, first))
+        except sqlite3.OperationalError as error:
+            # A full disk has no room for marks before batches have left it.
+            if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+                raise
 
     def remove(self, spooled: Sequence[Spooled]) -> None:
         """Forget batches that are in the table."""
@@ -179,16 +186,9 @@ class Spool:
 
         self.file.transact(split)
 
-    def move_to_dead_letters(self, spooled: Spooled, reason: str, *, attempted: bool) -> None:
-        """Keep a batch that waited out of the way; `attempted` if it may be in the table."""
-
-        def move(database: sqlite3.Connection) -> None:
-            database.execute(
-                "UPDATE waiting SET attempted = ? WHERE id = ?", (attempted, spooled.id)
-            )
-            _move_aside(database, spooled.id, reason)
-
-        self.file.transact(move)
+    def move_to_dead_letters(self, spooled: Spooled, reason: str) -> None:
+        """Keep a batch that waited out of the way."""
+        self.file.transact(lambda database: _move_aside(database, spooled.id, reason))
 
     def requeue(self) -> None:
         """Let all dead letters be stored, also those that may be in the table already."""

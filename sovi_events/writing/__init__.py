@@ -1,1 +1,1 @@
-"""Storing what is emitted: a batch, its insert, and the thread that keeps the connection."""
+"""Storing what is emitted: one thread writes, another connects and drains the spool."""

@@ -1,4 +1,4 @@
-"""A batch of events into the table, once: the statements in their order, and what may go wrong."""
+"""Batches into the table, once: their receipts, and what PostgreSQL's errors mean."""
 
 import json
 import time
@@ -23,8 +23,8 @@ RECEIPT_SECONDS = 30 * 24 * 3600.0
 _NO_IDS = "{(,)}"
 """What is drawn where the table's ids come from a sequence that belongs to no column of it."""
 
-# What no later attempt would change: bad data, constraints, limits, a trigger's own error.
-_REJECTIONS = ("22", "23", "44", "54", "P0")
+REJECTIONS = ("22", "23", "44", "54", "P0")
+"""Classes of SQLSTATE that no later attempt changes: bad data, constraints, limits, triggers."""
 
 
 class DatabaseDown(Exception):
@@ -53,9 +53,9 @@ def store(
     """Store batches in one transaction, each under its receipt; return the ids in their order.
 
     A batch that is alone and was stored before answers the ids it got then. `deadline` is in
-    `time.monotonic`'s seconds; `notify` wakes those who follow the table; `with_event_times` stores when
-    the events happened, else the table says when they were stored. Devices and accounts that are
-    not in their tables are moved into the context.
+    `time.monotonic`'s seconds; `notify` wakes those who follow the table; `with_event_times` stores
+    when the events happened, else the table says when they were stored. Devices and accounts that
+    are not in their tables are moved into the context.
 
     Raises `DatabaseDown` and `ConnectionLost`: the batches may be stored or not. Raises `Rejected`:
     none is, by this call; of several, one may be the cause, or may have been stored before. Events
@@ -90,7 +90,11 @@ def prune_receipts(connection: BoundedConnection, *, deadline: float) -> int:
     """Delete some of the receipts older than 30 days; return how many. Raises `DatabaseDown`."""
     connection.deadline = deadline
     try:
-        given = {"oldest": new_receipt(time.time() - RECEIPT_SECONDS), "limit": PRUNE_ROWS}
+        given = {
+            "oldest": new_receipt(time.time() - RECEIPT_SECONDS),
+            "seconds": RECEIPT_SECONDS,
+            "limit": PRUNE_ROWS,
+        }
         return connection.execute(statements.PRUNE_RECEIPTS, given).rowcount
     except psycopg.Error as error:
         raise _meaning(error, connection) from error
@@ -242,7 +246,7 @@ def _meaning(error: psycopg.Error, connection: BoundedConnection) -> Exception:
         return DatabaseDown(
             f"{error.diag.message_primary}: run `manage.py migrate` on this database"
         )
-    if state.startswith(_REJECTIONS) or isinstance(error, psycopg.DataError):
+    if state.startswith(REJECTIONS) or isinstance(error, psycopg.DataError):
         return Rejected(what)
     if isinstance(error, psycopg.errors._WaitTimeout):
         return DatabaseDown("PostgreSQL took too long to answer")

@@ -1,4 +1,4 @@
-"""The maintenance thread: connects to the database, and drains the spool, while there is need.
+"""The maintenance thread: connects to the database and drains the spool, while there is need.
 
 Connecting can take longer than an event may: names are looked up, servers are tried in turn. So
 the writer does not connect; it waits for this thread, and not at all while the database is known
@@ -36,7 +36,7 @@ OTHERS_SECONDS = 0.2
 HURRY_SECONDS = 0.2
 """How often the database is tried, at least, while somebody waits for the spool to drain."""
 STARTS_PER_PRUNE = 100
-"""Processes that live shortly prune old receipts now and then, too."""
+"""One process in so many prunes old receipts when it begins: those that end soon, too."""
 
 
 class Maintenance:
