@@ -38,6 +38,8 @@ def storable_text(text: str) -> str:
     """Return `text` as PostgreSQL can store it."""
     # A subclass's own methods have no say, and psycopg wants one type in an array.
     plain = str.__str__(text)
+    if plain.isascii() and "\x00" not in plain:
+        return plain
     return _UNSTORABLE.sub(lambda found: "␀" if found[0] == "\x00" else "\ufffd", plain)
 
 
@@ -78,9 +80,9 @@ def _plain(context: Mapping[Any, Any]) -> str | None:
     except (ValueError, RuntimeError):  # NaN, a huge integer; changed by another thread
         return None
     # Too short for anything that has a bound of its own.
-    if len(encoded) > PLAIN_CHARACTERS or "\\u0000" in encoded or _UNSTORABLE.search(encoded):
+    if len(encoded) > PLAIN_CHARACTERS or "\\u0000" in encoded:
         return None
-    return encoded
+    return encoded if encoded.isascii() or not _UNSTORABLE.search(encoded) else None
 
 
 class _Jsonable:
