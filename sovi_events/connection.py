@@ -71,7 +71,7 @@ class SharedConnection:
 
     def _forget(self) -> None:
         if self._connection is not None:
-            abandon(self._connection)
+            abandon(self._connection, in_use=self._lock.locked())
         self._lock = threading.Lock()
         self._connection = None
 
@@ -136,18 +136,25 @@ class AsyncSharedConnection:
 
     def _forget(self) -> None:
         for connection in self._of_loop.values():
-            abandon(connection)
+            abandon(connection, in_use=False)
         self._of_loop = weakref.WeakKeyDictionary()
         self._lock_of_loop = weakref.WeakKeyDictionary()
 
 
-def abandon(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> None:
-    """Let go, in a child, of its parent's connection: the goodbye must not reach the server."""
+def abandon(
+    connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any], *, in_use: bool
+) -> None:
+    """Let go, in a child, of its parent's connection: the goodbye must not reach the server.
+
+    One `in_use` is not freed: where a signal handler forked, the call that it interrupted comes
+    back to it in the child, too, and finds that nobody answers any more.
+    """
     if not connection.closed:
         nowhere = os.open(os.devnull, os.O_RDWR)
         os.dup2(nowhere, connection.pgconn.socket)
         os.close(nowhere)
-        connection.pgconn.finish()
+        if not in_use:
+            connection.pgconn.finish()
 
 
 def bounded(name: str, seconds: float, *, prepare: bool) -> BoundedConnection:

@@ -4,6 +4,7 @@ A signal handler may interrupt a thread that is writing the spool, and a stopped
 its lock: neither can be waited for.
 """
 
+import errno
 import json
 import logging
 import os
@@ -23,6 +24,8 @@ _NEW = ".new"
 ABANDONED_SECONDS = 24 * 3600.0
 """From when on nobody is still writing a batch file, be its process stopped."""
 
+UNREADABLE = (errno.EACCES, errno.EPERM, errno.EISDIR, errno.EIO)
+
 logger = logging.getLogger(__name__)
 
 
@@ -36,13 +39,13 @@ class BatchFiles:
         """Write a batch file that survives a crash; return False where the disk refuses."""
         path = self._folder / f"{_PREFIX}{batch.receipt}{_SUFFIX}"
         # The writer and a caller that did not wait for it may keep the same batch at once.
-        new = path.with_suffix(f".{threading.get_ident()}{_NEW}")
+        new = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}{_NEW}")
+        left = json.dumps({"attempted": attempted, "content": batch.as_text()}).encode()
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             # Not `open`, which is gone when finalizers run at the interpreter's end.
             handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             try:
-                left = json.dumps({"attempted": attempted, "content": batch.as_text()}).encode()
                 while left:
                     left = left[os.write(handle, left) :]
                 sync_file(handle)
@@ -77,10 +80,13 @@ class BatchFiles:
                 batch, attempted = _read(path)
             except FileNotFoundError:  # another process took it
                 continue
-            except (ValueError, LookupError, TypeError, AttributeError):
-                damaged = path.with_suffix(".damaged")
-                path.replace(damaged)
-                logger.error("The batch file %s is damaged; it is kept as %s", path, damaged.name)
+            except OSError as error:
+                if error.errno not in UNREADABLE:
+                    raise
+                _put_aside(path, error)
+                continue
+            except (ValueError, LookupError, TypeError, AttributeError) as error:
+                _put_aside(path, error)
                 continue
             yield path, batch, attempted
 
@@ -89,6 +95,12 @@ class BatchFiles:
             for entry in entries:
                 if entry.name.startswith(_PREFIX) and entry.name.endswith(suffix):
                     yield self._folder / entry.name
+
+
+def _put_aside(path: Path, error: Exception) -> None:
+    damaged = path.with_suffix(".damaged")
+    path.replace(damaged)
+    logger.error("The batch file %s is damaged; it is kept as %s: %r", path, damaged.name, error)
 
 
 def _read(path: Path) -> tuple[Batch, bool]:

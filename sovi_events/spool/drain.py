@@ -60,12 +60,14 @@ def is_drained_now(folder: Path) -> bool:
         return not is_alone
 
 
-def groups(spool: Spool, connection: BoundedConnection) -> Iterator[int]:
+def groups(
+    spool: Spool, connection: BoundedConnection, events: int = GROUP_EVENTS
+) -> Iterator[int]:
     """Store what waits, group by group, until nothing does; yield how many events each stored.
 
     Raises `DatabaseDown`, sqlite3.Error and OSError; what was not stored waits on.
     """
-    while group := spool.oldest(GROUP_EVENTS):
+    while group := spool.oldest(events):
         spool.mark_attempted(group)
         yield _drain(spool, group, connection)
 
@@ -91,7 +93,7 @@ def _drain(spool: Spool, group: list[Spooled], connection: BoundedConnection) ->
 def _store_group(spool: Spool, group: list[Spooled], connection: BoundedConnection) -> bool:
     """Store the batches together; return False where they have to go one by one."""
     deadline = time.monotonic() + GROUP_SECONDS
-    if any(map(_is_stale, group)):
+    if any(_is_stale(spooled) or _may_be_split(spooled) for spooled in group):
         return False
     once = {spooled.batch.receipt: spooled.batch for spooled in group}
     try:
@@ -111,7 +113,10 @@ def _drain_one(spool: Spool, spooled: Spooled, connection: BoundedConnection) ->
             "compare it with the table",
         )
         return 0
-    deadline = time.monotonic() + GROUP_SECONDS
+    deadline = connection.deadline = time.monotonic() + GROUP_SECONDS
+    if _may_be_split(spooled) and insert.is_split(connection, spooled.batch):
+        spool.split(spooled)
+        return None
     try:
         insert.store(connection, [spooled.batch], deadline=deadline, with_event_times=True)
     except Rejected as refusal:
@@ -130,6 +135,11 @@ def _refuse(spool: Spool, spooled: Spooled, reason: str) -> int | None:
         "PostgreSQL refused a spooled event; it is a dead letter in %s: %s", spool.folder, reason
     )
     return 0
+
+
+def _may_be_split(spooled: Spooled) -> bool:
+    """Whether a writer may have halved it, while its caller kept it whole."""
+    return bool(spooled.attempted) and len(spooled.batch.records) > 1
 
 
 def _is_stale(spooled: Spooled) -> bool:

@@ -25,6 +25,17 @@ lock = threading.RLock()
 
 Held over a fork twice by a thread whose signal handler forks.
 """
+_open: "set[SpoolFile]" = set()
+
+
+def close_all() -> None:
+    """Close this process's files until they are needed again, such as before a fork.
+
+    In a child, SQLite would take the parent's locks for its own, and write without any.
+    """
+    with lock:
+        for file in tuple(_open):
+            file.close()
 
 
 class SpoolFile:
@@ -66,11 +77,9 @@ class SpoolFile:
                 logger.error("The spool %s is damaged; it is kept as %s", self._path, kept)
 
     def close(self) -> None:
-        """Close the file until it is needed again.
-
-        In a child, SQLite would take the parent's locks for its own, and write without any.
-        """
+        """Close the file until it is needed again."""
         with lock:
+            _open.discard(self)
             opened, self._opened = self._opened, None
             if opened is not None:
                 opened.close()
@@ -83,6 +92,7 @@ class SpoolFile:
             there = False
         if self._opened is None or not there:
             self._opened = self._open()
+            _open.add(self)
             self._inode = self._path.stat().st_ino
         return self._opened
 

@@ -104,17 +104,18 @@ class Spool:
 
         try:
             return self.file.transact(insert)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             reason = str(error)
             if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
                 return [(batch, reason) for batch in batches]
-        except OSError as error:
-            return [(batch, str(error)) for batch in batches]
         kept = self.batch_files.put
         return [(batch, reason) for batch in batches if not kept(batch, attempted=attempted)]
 
     def dead_letter(self, batch: Batch, reason: str) -> bool:
-        """Keep a batch that PostgreSQL refused out of the way; return whether there was room."""
+        """Keep a batch that PostgreSQL refused out of the way; return whether there was room.
+
+        Where the file can't be written at once it waits, to be refused again.
+        """
 
         def insert(database: sqlite3.Connection) -> None:
             row_id = _insert(database, batch, False, batch.as_text())
@@ -123,7 +124,7 @@ class Spool:
         try:
             self.file.transact(insert)
         except (sqlite3.Error, OSError):
-            return False
+            return self.batch_files.put(batch, attempted=False)
         return True
 
     def oldest(self, events: int) -> list[Spooled]:
@@ -167,6 +168,16 @@ class Spool:
             if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
                 raise
 
+    def postpone(self) -> None:
+        """Put the oldest batch behind all others."""
+        self.file.transact(
+            lambda database: database.execute(
+                "UPDATE waiting SET id = (SELECT max(id) + ? FROM waiting)"
+                " WHERE id = (SELECT min(id) FROM waiting)",
+                (ROOM_FOR_HALVES,),
+            )
+        )
+
     def remove(self, spooled: Sequence[Spooled]) -> None:
         """Forget batches that are in the table."""
         self.file.transact(lambda database: _delete(database, spooled))
@@ -181,8 +192,9 @@ class Spool:
                 (spooled.id + ROOM_FOR_HALVES, spooled.id),
             ).fetchone()
             _delete(database, [spooled])
-            _insert(database, first, False, first.as_text(), spooled.id)
-            _insert(database, second, False, second.as_text(), (spooled.id + following) // 2)
+            attempted = int(spooled.attempted)
+            _insert(database, first, attempted, first.as_text(), spooled.id)
+            _insert(database, second, attempted, second.as_text(), (spooled.id + following) // 2)
 
         self.file.transact(split)
 
@@ -261,6 +273,9 @@ class Spool:
         left = []
         self.batch_files.remove_abandoned()
         for path, batch, attempted in self.batch_files.read():
+            if not batch.records:
+                path.unlink(missing_ok=True)
+                continue
             try:
                 self.file.transact(partial(_take, batch=batch, attempted=attempted))
             except sqlite3.OperationalError as error:
@@ -279,7 +294,7 @@ def _take(database: sqlite3.Connection, *, batch: Batch, attempted: bool) -> Non
 def _insert(
     database: sqlite3.Connection,
     batch: Batch,
-    attempted: bool,
+    attempted: int,
     content: str,
     row_id: int | None = None,
 ) -> int | None:

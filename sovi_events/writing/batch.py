@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
@@ -54,6 +54,13 @@ class Batch:
             Batch(self.records[part], self.times[part], self._receipt_of_half(number))
             for number, part in enumerate((slice(middle), slice(middle, None)))
         ]
+
+    def receipts_of_parts(self) -> Iterator[UUID]:
+        """Yield the receipts of its halves, of theirs, and so on."""
+        if len(self.records) > 1:
+            for half in self.halves():
+                yield half.receipt
+                yield from half.receipts_of_parts()
 
     def _receipt_of_half(self, number: int) -> UUID:
         digest = hashlib.sha256(self.receipt.bytes + bytes([number])).digest()

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Sequence
+from queue import Empty, SimpleQueue
 
 from .. import database
 from ..errors import InvalidEvent
@@ -11,6 +12,7 @@ from ..spool.losses import Losses
 from ..spool.store import Spool
 from . import insert
 from .batch import Batch
+from .bounded import BoundedConnection
 from .insert import ConnectionLost, DatabaseDown, Rejected
 from .maintenance import Maintenance
 from .queue import Ids, PendingEmit
@@ -18,6 +20,8 @@ from .queue import Ids, PendingEmit
 NOTIFY_SECONDS = 0.1
 """How often followers are woken at most; between two reads they look again by themselves."""
 BATCHES_PER_PRUNE = 1000
+LENT_SECONDS = 0.1
+"""How long the writer waits for the connection that it lent before it asks for another."""
 LEFTOVERS_SECONDS = 30.0
 """How often to look whether another process of this user has left something in the spool."""
 
@@ -25,7 +29,13 @@ logger = logging.getLogger(__name__)
 
 
 class Delivery:
-    """The ways of one process to one database. The writer's thread delivers."""
+    """The ways of one process to one database. The writer's thread delivers.
+
+    While it has nothing to do it lends its connection: who emits one event then stores it, for two
+    switches of threads take as long as the insert. Nothing is locked for that: whoever took the
+    connection out of the queue has it, and gives it back once all went well. Where a signal handler
+    raises, at whatever instant, or emits, it doesn't come back: the writer asks for another.
+    """
 
     def __init__(self) -> None:
         """Connects to nothing. Raises `ConfigurationError` and DatabaseConfigurationError."""
@@ -34,14 +44,57 @@ class Delivery:
         self.spool = Spool(settings.spool_folder / database.identity(), settings.spool_bytes)
         self._losses = Losses()
         self._maintenance = Maintenance(settings, self.spool, self._losses)
+        self._lent: SimpleQueue[BoundedConnection] = SimpleQueue()
+        self._is_lent = False
+        self.is_closed = False
         self._notified = 0.0
         self._looked = time.monotonic()  # connecting looks, too
         self._batches = 0
         self._reason = ""
 
+    def lend(self) -> None:
+        """Let others store until the next `deliver`."""
+        if not self._is_lent and (held := self._maintenance.held) is not None:
+            self._is_lent = True
+            self._lent.put(held)
+
+    def store_alone(self, pending: PendingEmit) -> Ids | None:
+        """Store one event in its caller's thread; None where the writer has to."""
+        if not self._is_lent:  # the writer wants it back
+            return None
+        try:
+            connection = self._lent.get_nowait()
+        except Empty:
+            return None
+        ids: Ids | None = None
+        try:
+            stored = insert.store(
+                connection,
+                [pending.batch],
+                deadline=pending.store_until,
+                notify=self._may_notify(),
+            )
+            ids = [*stored] or [None]
+            self._note_stored()
+        except Rejected:
+            pass
+        except Exception as error:
+            pending.attempted = True
+            pending.problem = "" if isinstance(error, ConnectionLost) else str(error)
+            connection.close()
+        if connection is self._maintenance.held:
+            self._lent.put(connection)
+        else:  # it took too long
+            connection.close()
+        return ids
+
     def deliver(self, group: Sequence[PendingEmit]) -> None:
         """Store the events of all callers in one transaction, or spool them; wake the callers."""
+        self._take_back()
         waiting = [pending for pending in group if not pending.is_given_up]
+        for pending in waiting:
+            if pending.problem:
+                self._maintenance.mark_down(pending.problem)
         storing = [pending for pending in waiting if pending.batch.records]
         if len(storing) < 2:
             for pending in waiting:
@@ -56,7 +109,8 @@ class Delivery:
                 self._deliver_alone(pending)
             return
         except DatabaseDown as error:
-            self._spool(batches, attempted=error.was_attempted)
+            attempted = error.was_attempted or any(pending.attempted for pending in storing)
+            self._spool(batches, attempted=attempted)
             ids += [None] * sum(len(batch.records) for batch in batches)
         at = 0
         for pending in waiting:
@@ -88,12 +142,15 @@ class Delivery:
 
     def close(self) -> None:
         """Give the connection back."""
+        self._take_back()
         self._losses.leave(lambda batch: not self.spool.put([batch], beyond_bound=True))
         self._maintenance.close()
+        self.spool.file.close()
+        self.is_closed = True
 
     def abandon(self) -> None:
         """Let go, in a child, of its parent's connection."""
-        self._maintenance.abandon()
+        self._maintenance.abandon(in_use=self._is_lent and self._lent.empty())
 
     def _deliver_alone(self, pending: PendingEmit) -> None:
         """Store what one caller brings; what PostgreSQL rejects is found by halving."""
@@ -110,7 +167,7 @@ class Delivery:
                     self._dead_letter(parts[0], str(rejection))
                     ids.append(None)
                 except DatabaseDown as error:
-                    self._spool(parts[:1], attempted=error.was_attempted)
+                    self._spool(parts[:1], attempted=error.was_attempted or pending.attempted)
                     self._spool(parts[1:])
                     break
                 del parts[0]
@@ -141,14 +198,30 @@ class Delivery:
                     self._maintenance.mark_down(str(error))
                 raise
             self._maintenance.mark_healthy()
-            self._batches += 1
-            if self._batches % BATCHES_PER_PRUNE == 0:
-                self._maintenance.prune()
-            if time.monotonic() - self._looked > LEFTOVERS_SECONDS:
-                self._looked = time.monotonic()
-                self._maintenance.look()
+            self._note_stored()
             return ids
         raise AssertionError("unreachable")
+
+    def _note_stored(self) -> None:
+        self._batches += 1
+        if self._batches % BATCHES_PER_PRUNE == 0:
+            self._maintenance.prune()
+        if time.monotonic() - self._looked > LEFTOVERS_SECONDS:
+            self._looked = time.monotonic()
+            self._maintenance.look()
+
+    def _take_back(self) -> None:
+        if not self._is_lent:
+            return
+        self._is_lent = False
+        try:
+            while (returned := self._lent.get(timeout=LENT_SECONDS)) is not self._maintenance.held:
+                returned.close()  # it took too long
+        except Empty:
+            self._maintenance.forget()
+        else:
+            if returned.closed:
+                self._maintenance.discard(returned)
 
     def _may_notify(self) -> bool:
         now = time.monotonic()

@@ -21,7 +21,7 @@ RECEIPT_SECONDS = 30 * 24 * 3600.0
 """How long a receipt is kept."""
 
 _NO_IDS = "{(,)}"
-"""What is drawn where the table's ids come from a sequence that belongs to no column of it."""
+"""Where the ids come from a sequence of no column, or a trigger stored the event elsewhere."""
 
 REJECTIONS = ("22", "23", "44", "54", "P0")
 """Classes of SQLSTATE that no later attempt changes: bad data, constraints, limits, triggers."""
@@ -36,6 +36,10 @@ class DatabaseDown(Exception):
 
 class ConnectionLost(DatabaseDown):
     """The connection was lost on the way: another one may do, and the receipt tells the rest."""
+
+
+class TookTooLong(DatabaseDown):
+    """The batches, not the database, may be why."""
 
 
 class Rejected(Exception):
@@ -69,10 +73,9 @@ def store(
             try:
                 return _stored(connection, batches, records, notify, with_event_times)
             except psycopg.errors.ForeignKeyViolation:
-                known = _without_unknown_subjects(connection, records)
-                if known == list(records) or attempt == SUBJECT_ATTEMPTS - 1:
+                if attempt == SUBJECT_ATTEMPTS - 1:
                     raise
-                records = known
+                records = _without_unknown_subjects(connection, records)
             except psycopg.errors.UniqueViolation as error:
                 if alone is None or error.diag.table_name != "event_receipts":
                     raise
@@ -84,6 +87,15 @@ def store(
             return ids
         raise meaning from error
     raise AssertionError("unreachable")
+
+
+def is_split(connection: BoundedConnection, batch: Batch) -> bool:
+    """Whether a part of the batch was stored by itself. Raises `DatabaseDown`."""
+    receipts = list(batch.receipts_of_parts())
+    try:
+        return bool(connection.execute(statements.SELECT_RECEIPTS, (receipts,)).fetchone())
+    except psycopg.Error as error:
+        raise _meaning(error, connection) from error
 
 
 def prune_receipts(connection: BoundedConnection, *, deadline: float) -> int:
@@ -147,6 +159,8 @@ def _one(connection: BoundedConnection, statement: str, params: Params) -> str:
 
 def _expanded(ranges: str) -> list[int]:
     """Return the ids of a multirange as PostgreSQL writes it: `{[7,9),[12,13)}`."""
+    if ranges == _NO_IDS:
+        return []
     bounds = ranges[2:-2].split("),[")
     ids: list[int] = []
     for bound in bounds if bounds != [""] else []:
@@ -249,5 +263,7 @@ def _meaning(error: psycopg.Error, connection: BoundedConnection) -> Exception:
     if state.startswith(REJECTIONS) or isinstance(error, psycopg.DataError):
         return Rejected(what)
     if isinstance(error, psycopg.errors._WaitTimeout):
-        return DatabaseDown("PostgreSQL took too long to answer")
+        return TookTooLong("PostgreSQL took too long to answer")
+    if isinstance(error, psycopg.errors.QueryCanceled | psycopg.errors.LockNotAvailable):
+        return TookTooLong(what)
     return ConnectionLost(what) if connection.closed else DatabaseDown(what)

@@ -24,8 +24,8 @@ from ..spool import drain
 from ..spool.losses import Losses
 from ..spool.store import Spool
 from .bounded import BoundedConnection
-from .insert import DatabaseDown
-from .queue import this_thread
+from .insert import DatabaseDown, TookTooLong
+from .queue import GROUP_EVENTS, this_thread
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +35,8 @@ OTHERS_SECONDS = 0.2
 """How often to look whether another process has drained the spool."""
 HURRY_SECONDS = 0.2
 """How often the database is tried, at least, while somebody waits for the spool to drain."""
+GROUP_SHRINKS = 8
+"""How many times fewer events are drained together once a group took too long."""
 STARTS_PER_PRUNE = 100
 """One process in so many prunes old receipts when it begins: those that end soon, too."""
 
@@ -49,13 +51,14 @@ class Maintenance:
         self._is_running = threading.Lock()  # held by the thread as long as it runs
         self._has_work = False
         self.is_clear = False  # whether nothing waited when this thread looked, and nothing came
-        self._requests: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._requests: SimpleQueue[tuple[Callable[[], None], float]] = SimpleQueue()
         self._mutex = threading.Lock()  # between the writer and this thread
         self._connection: BoundedConnection | None = None
         self._tried = threading.Event()
         self._database_problem = ""
         self._spool_problem = ""
         self._failures = 0
+        self._group_events = GROUP_EVENTS
         self._is_closed = False
         self._prune_due = random.randrange(STARTS_PER_PRUNE) == 0  # noqa: S311
 
@@ -64,24 +67,28 @@ class Maintenance:
     def start(self) -> None:
         """See to it that the thread does what there is to do."""
         self.is_clear = False
-        self.look()
+        if not sys.is_finalizing() and not self.look():
+            self._connect_at_exit()
 
-    def look(self) -> None:
-        """Have the thread look whether there is anything to do."""
+    def look(self) -> bool:
+        """Have the thread look whether there is anything to do; False if it can't be started."""
         self._has_work = True
-        if self._is_running.locked() or sys.is_finalizing():
-            return
+        if self._is_running.locked():
+            return True
         try:
             _thread.start_new_thread(self._run, ())
         except RuntimeError:  # the interpreter is ending
-            self._connect_at_exit()
+            return False
+        return True
 
     def run_through(self, deadline: float) -> bool:
         """Wait until the spool is empty; return whether it is. Tries at once if it is paused."""
         done = threading.Lock()
         done.acquire()
-        self._requests.put(done.release)
-        self.start()
+        self._requests.put((done.release, deadline))
+        self.is_clear = False
+        if not self.look():
+            return self._attempt() == 0
         return done.acquire(timeout=max(0.0, deadline - time.monotonic()))
 
     # -- For the writer ---------------------------------------------------------------------------
@@ -97,6 +104,17 @@ class Maintenance:
         if (held := self._connection) is not None:
             return held
         raise DatabaseDown(self._database_problem or "connecting takes too long")
+
+    @property
+    def held(self) -> BoundedConnection | None:
+        """The connection, if there is one."""
+        return self._connection
+
+    def forget(self) -> None:
+        """Ask for another connection; whoever has this one closes it."""
+        with self._mutex:
+            self._connection = None
+            self._tried.clear()
 
     def discard(self, lost: BoundedConnection) -> None:
         """Let go of a connection that is of no use; the next batch waits for another."""
@@ -125,14 +143,14 @@ class Maintenance:
         with self._mutex:
             self._is_closed = True
             self._database_problem = "closed"
-        self._requests.put(lambda: None)
+        self._requests.put((lambda: None, 0.0))
         if (held := self._connection) is not None:
             self.discard(held)
 
-    def abandon(self) -> None:
+    def abandon(self, *, in_use: bool) -> None:
         """Let go, in a child, of its parent's connection."""
         if self._connection is not None:
-            connection.abandon(self._connection)
+            connection.abandon(self._connection, in_use=in_use)
 
     # -- The thread -------------------------------------------------------------------------------
 
@@ -141,15 +159,19 @@ class Maintenance:
         while self._must_work() and self._is_running.acquire(blocking=False):
             try:
                 self._work()
+            except Exception:  # a log handler's own: what it was told of goes on
+                self._has_work = True
+                time.sleep(OTHERS_SECONDS)
             finally:
                 self._is_running.release()
 
     def _work(self) -> None:
-        waiting: list[Callable[[], None]] = []
+        waiting: list[tuple[Callable[[], None], float]] = []
         while self._must_work():
             self._has_work = False
             while not self._requests.empty():
                 waiting.append(self._requests.get())
+            waiting = [(tell, until) for tell, until in waiting if until > time.monotonic()]
             pause = self._attempt()
             if pause:
                 self._has_work = True
@@ -158,7 +180,7 @@ class Maintenance:
                     waiting.append(self._requests.get(timeout=min(pause, most)))
                 continue
             self.is_clear = not self._has_work
-            for tell in waiting:
+            for tell, _ in waiting:
                 tell()
             waiting.clear()
 
@@ -185,6 +207,9 @@ class Maintenance:
         try:
             is_drained = not self._has_spooled() or self._drain()
             self._spool_problem = ""
+        except TookTooLong as error:
+            is_drained = False
+            self._make_way(str(error))
         except DatabaseDown:
             raise
         except Exception as error:  # whatever it was, live events must not wait for it
@@ -203,13 +228,22 @@ class Maintenance:
         with drain.drain_lock(self._spool.folder) as is_alone:
             if is_alone:
                 with closing(self._opened("sovi.events drain", drain.GROUP_SECONDS)) as own:
-                    for _ in drain.groups(self._spool, own):
+                    for _ in drain.groups(self._spool, own, self._group_events):
                         self._failures = 0
                         self._connect()  # what has taken these events takes others too
+                    self._group_events = GROUP_EVENTS
                     self._connect()
                     if self._prune_due:
                         self._prune(own)
             return is_alone
+
+    def _make_way(self, problem: str) -> None:
+        """Store fewer together next time; one batch that takes too long alone comes last then."""
+        self._failures += 1
+        if self._group_events == 1:
+            self._spool.postpone()
+            logger.warning("An event in %s can't be stored: %s", self._spool.folder, problem)
+        self._group_events = max(1, self._group_events // GROUP_SHRINKS)
 
     def _prune(self, own: BoundedConnection) -> None:
         try:

@@ -35,7 +35,10 @@ this_thread = _Thread()
 class PendingEmit:
     """The events of one call. Its thread waits on a lock of its own, which the writer releases."""
 
-    __slots__ = ("_error", "_ids", "_woken", "batch", "deadline", "is_given_up", "store_until")
+    __slots__ = (
+        *("_error", "_ids", "_woken", "attempted", "batch", "deadline", "is_given_up"),
+        *("problem", "store_until"),
+    )
 
     def __init__(self, records: Sequence[Record], timeout_seconds: float) -> None:
         self.batch = Batch(records, [time.time()] * len(records))
@@ -43,6 +46,7 @@ class PendingEmit:
         self.deadline = time.monotonic() + seconds
         spooling = SPOOLING_SECONDS + SPOOLING_SECONDS_AN_EVENT * len(records)
         self.store_until = self.deadline - min(spooling, SPOOLING_SHARE * seconds)
+        self.attempted, self.problem = False, ""  # by its caller, which may have stored it; why not
         self.is_given_up = False  # its caller has kept the batch on disk
         self._ids: Ids = []
         self._error: Exception | None = None

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from functools import partial
 from queue import SimpleQueue
@@ -17,7 +18,7 @@ from .queue import IDLE_SECONDS, AsyncPendingEmit, Ids, PendingEmit, groups, thi
 
 logger = logging.getLogger(__name__)
 
-CLOSE_SECONDS = 2.0
+CLOSE_SECONDS, CLOSE_PAUSE_SECONDS = 2.0, 0.001
 
 
 class Writer:
@@ -36,6 +37,8 @@ class Writer:
         """Connects to nothing. Raises `ConfigurationError` and DatabaseConfigurationError."""
         self.delivery = Delivery()
         self._queue: SimpleQueue[PendingEmit] = SimpleQueue()
+        self.process = os.getpid()
+        self._is_closed = False
         self._is_running = threading.Lock()  # held by the thread as long as it runs
         self._on_their_way: set[PendingEmit] = set()
 
@@ -45,25 +48,32 @@ class Writer:
         Raises `InvalidEvent` of events that are checked when they are read.
         """
         pending = PendingEmit(records, self.delivery.timeout_seconds)
-        if not this_thread.may_wait or sys.is_finalizing():  # then no other thread runs any more
+        if not self._may_wait():
             return self.delivery.keep_in_file(pending.batch, attempted=False)
+        if len(records) == 1 and (ids := self.delivery.store_alone(pending)):
+            return ids
         self._enqueue(pending)
         return pending.result() if pending.wait() else self._give_up(pending)
 
     async def store_from_loop(self, records: Sequence[Record]) -> Ids:
         """`store`, without blocking the running loop."""
+        if not self._may_wait():
+            return self.store(records)
         pending = AsyncPendingEmit(records, self.delivery.timeout_seconds)
         self._enqueue(pending)
         if await pending.arrive():
             return pending.result()
-        return await asyncio.to_thread(self._give_up, pending)
+        try:
+            return await asyncio.to_thread(self._give_up, pending)
+        except RuntimeError:  # the interpreter is ending
+            return self._give_up(pending)
 
     def flush(self, seconds: float) -> bool:
         """Wait at most so long until nothing is on its way or waits; return whether that is so.
 
-        False at once where none may wait: in a finalizer that runs in the library's own threads.
+        False at once where none may wait: in finalizers of the library's threads, and at the end.
         """
-        if not this_thread.may_wait:
+        if not self._may_wait():
             return False
         if seconds <= 0:
             return not self._on_their_way and self.delivery.is_clear
@@ -73,15 +83,22 @@ class Writer:
 
     def close(self) -> None:
         """Give the connection back once what is on its way has arrived."""
-        if self._is_running.locked():
-            ahead = PendingEmit([], CLOSE_SECONDS)
-            self._enqueue(ahead)
-            ahead.wait()
-        self.delivery.close()
+        self._is_closed = True
+        self._enqueue(PendingEmit([], CLOSE_SECONDS))
+        deadline = time.monotonic() + CLOSE_SECONDS
+        while not self.delivery.is_closed and time.monotonic() < deadline:
+            time.sleep(CLOSE_PAUSE_SECONDS)
+
+    def _may_wait(self) -> bool:
+        return this_thread.may_wait and not sys.is_finalizing()  # then no other thread runs
 
     def _enqueue(self, pending: PendingEmit) -> None:
         self._on_their_way.add(pending)
-        self._queue.put(pending)
+        try:
+            self._queue.put(pending)
+        except BaseException:
+            self._on_their_way.discard(pending)
+            raise
         if self._is_running.locked():
             return
         try:
@@ -97,6 +114,12 @@ class Writer:
                 try:
                     for group in groups(self._queue, idle_seconds):
                         self._deliver(group)
+                        if self._is_closed:
+                            break
+                        if len(group) == 1:
+                            self.delivery.lend()
+                    if self._is_closed:  # here: nobody else uses the connection now
+                        self.delivery.close()
                 finally:
                     self._is_running.release()
         finally:
@@ -106,14 +129,23 @@ class Writer:
         try:
             self.delivery.deliver(group)
         except Exception:  # whatever it was, others are waiting
-            logger.exception("Storing events failed; they are kept on disk")
             for pending in group:
-                pending.finish(self._give_up(pending))
-        self._on_their_way.difference_update(group)
+                self._rescue(pending)
+            logger.exception("Storing events failed; they are kept on disk")
+        finally:
+            self._on_their_way.difference_update(group)
+
+    def _rescue(self, pending: PendingEmit) -> None:
+        try:
+            pending.finish(self._give_up(pending))
+        except Exception as error:
+            pending.fail(error)
 
     def _give_up(self, pending: PendingEmit) -> Ids:
         """Keep on disk what the writer did not get to, or may still be at."""
         pending.is_given_up = True
+        if not pending.batch.records:
+            return []
         return self.delivery.keep_in_file(pending.batch, attempted=True)
 
 
@@ -128,7 +160,9 @@ def current() -> Writer:
     global _current
     writer = _current
     if writer is not None:
-        return writer
+        if writer.process == os.getpid():
+            return writer
+        _begin_in_child()  # a signal handler raised in place of it
     with _making:  # a signal handler that emits here enters it again
         made = Writer()
         if _current is None:
@@ -144,11 +178,6 @@ def close() -> None:
         writer.close()
 
 
-def _close_file() -> None:
-    if _current is not None:
-        _current.delivery.spool.file.close()  # SQLite must not find it open in a child
-
-
 def _begin_in_child() -> None:
     global _current, _making
     _making = threading.RLock()
@@ -160,7 +189,7 @@ def _begin_in_child() -> None:
 
 # What is registered last comes first before a fork, and last after it. Python code may be skipped
 # there, where a signal handler raises: what must not be is none.
-os.register_at_fork(before=_close_file, after_in_child=_begin_in_child)
+os.register_at_fork(before=spool_file.close_all, after_in_child=_begin_in_child)
 os.register_at_fork(
     before=spool_file.lock.acquire,
     after_in_parent=spool_file.lock.release,

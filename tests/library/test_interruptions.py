@@ -191,16 +191,42 @@ for number in range(3):
     assert_stored(machine, answered)
 
 
+def test_both_go_on_where_a_handler_forks_amid_emit(machine: Machine) -> None:
+    machine.execute("""
+        CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF NEW.message = 'slow' THEN PERFORM pg_sleep(0.5); END IF;
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER slow BEFORE INSERT ON system_events FOR EACH ROW EXECUTE FUNCTION slow()
+    """)
+    machine.run(f"""{WITH_LEDGER}
+parent = os.getpid()
+signal.signal(signal.SIGALRM, lambda number, frame: os.fork())
+for number in range(20): emit(f"before {{number}}")  # by now this thread stores by itself
+signal.setitimer(signal.ITIMER_REAL, 0.1)
+emit("slow")
+noted(f"after/{{os.getpid()}}")
+if os.getpid() != parent: os._exit(0)
+assert os.wait()[1] == 0
+""")
+    flushed(machine)
+    answered = noted(machine.folder / "ledger")
+    assert len(answered) == 2
+    machine.await_exactly([*answered, "slow", *(f"before {number}" for number in range(20))])
+
+
 RAISING = f"""{WITH_LEDGER}
 from raising import raise_at
 """
 
 
+@pytest.mark.parametrize("away", [False, True], ids=["", "in_an_outage"])
 def test_a_handler_that_raises_amid_a_fork_stops_nobody_from_emitting(
-    machine: Machine, killable: Killable
+    machine: Machine, killable: Killable, away: bool
 ) -> None:
     machine.variables["SOVI_EMIT_TIMEOUT_SECONDS"] = "0.5"
-    killable.kill()
+    if away:
+        killable.kill()
     said = machine.run(f"""{RAISING}
 noted("first")
 parent = os.getpid()
@@ -211,8 +237,9 @@ for point in range(100):
     pid = os.fork()
     sys.settrace(None)
     if not pid:
-        noted(f"child/{{point}}")
+        for number in range(5): noted(f"child/{{point}}/{{number}}")
         os._exit(0)
+    for number in range(5): noted(f"parent of/{{point}}/{{number}}")
     assert os.waitpid(pid, 0)[1] == 0
     thread = threading.Thread(target=noted, args=[f"thread/{{point}}"])
     thread.start()
@@ -221,11 +248,12 @@ for point in range(100):
     if len(raised) <= point: break
 print(len(raised))
 """)
-    assert int(said) > 5
-    killable.start()
+    assert int(said) > 2
+    if away:
+        killable.start()
     flushed(machine)
     answered = noted(machine.folder / "ledger")
-    assert len(answered) == 1 + 3 * (int(said) + 1)
+    assert len(answered) == 1 + 12 * (int(said) + 1)
     assert_stored(machine, answered)
 
 
@@ -391,3 +419,61 @@ logging.getLogger("sovi_events").addHandler(Stuck())
     producer.flush()
     emitted = ["before", "first", "from a loop", "then 0", "then 1", "then 2"]
     assert sorted(machine.rows()) == emitted
+
+
+def test_a_mapping_that_raises_costs_those_who_emit_beside_it_nothing(machine: Machine) -> None:
+    machine.run(f"""{EMIT}
+from collections.abc import Mapping
+class Broken(Mapping):
+    def __iter__(self): raise KeyError("gone")
+    def __len__(self): return 4
+    def __getitem__(self, key): raise KeyError(key)
+emit("first")
+good = dict(category="device", severity="info", event_type="x", message="m")
+answers = []
+def many():
+    try: events.emit_many([good] * 550 + [Broken()])
+    except events.InvalidEvent as error: answers.append(str(error))
+threads = [threading.Thread(target=many)]
+threads += [threading.Thread(target=lambda: answers.append(emit("beside"))) for _ in range(3)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+answers.sort(key=str)
+assert "events[550]: can't be read: KeyError" in answers.pop(), answers
+assert None not in answers and len(answers) == 3, answers
+assert events.flush(0)
+""")
+    assert machine.rows() == ["first", "beside", "beside", "beside"]
+
+
+def test_a_program_that_closes_while_others_emit_loses_neither_them_nor_itself(
+    machine: Machine, killable: Killable
+) -> None:
+    machine.variables |= {"SOVI_EMIT_TIMEOUT_SECONDS": "10", "MALLOC_ARENA_MAX": "1"}
+    with killable.session(machine.dbname) as other:
+        with other.transaction():
+            other.execute("LOCK TABLE system_events IN ACCESS EXCLUSIVE MODE")
+            process = machine.start(
+                "-c",
+                f"""{EMIT}
+import socket
+from sovi_events import client
+ids = []
+waiting = threading.Thread(target=lambda: ids.append(emit("waits for a lock")))
+waiting.start()
+time.sleep(0.5)
+client.close()
+print("closed", flush=True)
+# Whatever the program opens now takes the place of what was freed.
+pairs = [socket.socketpair() for _ in range(20)]
+for pair in pairs:
+    for one in pair: one.send(b"x" * 9)
+held = [bytearray(os.urandom(size)) for size in range(900, 3000, 4)]
+waiting.join()
+assert ids[0]
+""",
+            )
+            assert process.stdout
+            assert process.stdout.readline() == b"closed\n"
+        machine.finish(process)
+    machine.await_exactly(["waits for a lock"])

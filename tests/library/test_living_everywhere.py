@@ -242,6 +242,34 @@ emitting.join()
     assert_stored(machine, noted(machine.folder / "ledger"))
 
 
+def test_what_a_child_spools_is_kept_though_its_parent_closed_before_the_fork(
+    machine: Machine, killable: Killable
+) -> None:
+    killable.kill()
+    machine.run(f"""{FORKING}
+import gc
+from sovi_events import client
+noted("parent")
+client.close()
+started, ended = os.pipe(), os.pipe()
+pid = os.fork()
+if not pid:
+    noted("child 1")
+    os.write(started[1], b".")
+    os.read(ended[0], 1)
+    noted("child 2")
+    os.kill(os.getpid(), signal.SIGKILL)
+os.read(started[0], 1)
+while len(sys._current_frames()) > 1: time.sleep(0.01)
+gc.collect()
+os.write(ended[1], b".")
+os.waitpid(pid, 0)
+""")
+    killable.start()
+    flushed(machine)
+    assert_stored(machine, noted(machine.folder / "ledger"))
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_the_workers_of_multiprocessing_emit(machine: Machine, method: str) -> None:
     said = machine.run(f"""{EMIT}

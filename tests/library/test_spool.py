@@ -362,3 +362,45 @@ def test_a_child_forked_while_its_parent_drains_keeps_nobody_from_draining(spool
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
+
+
+def test_a_file_that_cant_be_opened_costs_no_event(spool: Spool) -> None:
+    spool.path.mkdir(parents=True)  # as one of another user
+    refused, kept = batch("refused"), batch("kept")
+    assert spool.dead_letter(refused, "why")
+    assert spool.put([kept]) == []
+    spool.path.rmdir()
+    assert sorted(messages(spool)) == ["kept", "refused"]
+
+
+def test_a_batch_file_that_cant_be_read_keeps_nothing_from_draining(
+    spool: Spool, link: BoundedConnection
+) -> None:
+    unreadable = spool.folder / f"slip-{batch('x').receipt}.json"
+    unreadable.mkdir(parents=True)  # root, who runs this, reads all else
+    spool.batch_files.put(Batch([], []), attempted=True)
+    spool.put([batch("kept")])
+    list(drain.groups(spool, link))
+    assert SystemEvent.objects.count() == 1
+    assert spool.is_empty()
+    assert unreadable.with_suffix(".damaged").exists()
+
+
+def test_what_takes_too_long_comes_last_once_it_is_postponed(spool: Spool) -> None:
+    for name in ("slow", "a", "b"):
+        spool.put([batch(name)])
+    spool.postpone()
+    assert messages(spool) == ["a", "b", "slow"]
+
+
+def test_parts_that_were_stored_beside_the_whole_are_stored_once(
+    spool: Spool, link: BoundedConnection
+) -> None:
+    whole = batch("a", "b", "c", "d", "e", when=time.time())
+    part = whole.halves()[1].halves()[0]
+    insert.store(link, [part], deadline=time.monotonic() + 30)
+    spool.put([batch("before", when=time.time()), whole], attempted=True)
+    list(drain.groups(spool, link))
+    stored = SystemEvent.objects.values_list("message", flat=True)
+    assert sorted(stored) == ["a", "b", "before", "c", "d", "e"]
+    assert spool.is_empty()

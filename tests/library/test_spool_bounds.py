@@ -1,6 +1,8 @@
 """The spool at its bounds: full, on a full disk, with a poison row, with several drainers."""
 
 import json
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -264,6 +266,46 @@ def test_what_was_set_aside_is_stored_once_postgresql_takes_it(machine: Machine)
     machine.spool("drain", "--dead-letters")
     machine.await_exactly(["good", "bad at first"])
     assert "Nothing waits" in machine.spool("status")
+
+
+def test_a_refused_event_is_kept_while_another_process_holds_the_spool(machine: Machine) -> None:
+    machine.execute(REFUSE_BAD)
+    producer = machine.producer()
+    assert producer.emit("bad 1") is None
+    (path,) = machine.spool_folder.glob("*/spool.sqlite")
+    with closing(sqlite3.connect(path, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        assert producer.emit("bad 2") is None
+    producer.kill()
+    machine.spool("drain", status=1)
+    assert machine.spool_status()["dead_letters"] == 2
+    assert lost(machine) == []
+
+
+def test_a_batch_that_takes_too_long_holds_neither_live_events_nor_those_behind_it(
+    machine: Machine, killable: Killable
+) -> None:
+    machine.execute("""
+        CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF NEW.message = 'slow' THEN PERFORM pg_sleep(3600); END IF;
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER slow BEFORE INSERT ON system_events FOR EACH ROW EXECUTE FUNCTION slow()
+    """)
+    killable.kill()
+    producer = machine.producer()
+    producer.run("import sovi_events.spool.drain as drain; drain.GROUP_SECONDS = 0.3")
+    assert producer.emit("slow") is None
+    assert producer.run("emit_all('behind ', 20)") == [None] * 20
+    killable.start()
+    eventually(lambda: producer.emit("live"), "no live event is stored")
+    eventually(
+        lambda: {f"behind {n}" for n in range(20)} <= set(machine.rows()), "those behind it wait"
+    )
+    producer.kill()
+    machine.execute("DROP TRIGGER slow ON system_events")
+    machine.spool("drain")
+    assert machine.rows().count("slow") == 1
 
 
 # -- Several drainers, and the command ------------------------------------------------------------

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from events.models import EventReceipt, SystemEvent
+from events.models import Device, EventReceipt, SystemEvent
 from sovi_events import connection
 from sovi_events.record import MANY, Record
 from sovi_events.writing import insert
@@ -194,3 +195,49 @@ def test_a_role_with_the_rights_that_are_documented_stores_and_prunes() -> None:
         finally:
             admin.execute(f"DROP OWNED BY {name}")
             admin.execute(f"DROP ROLE {name}")
+
+
+class LateDevice(BoundedConnection):
+    """Another session makes a device once this one was told that it is missing."""
+
+    device_id = uuid.uuid4()
+
+    def execute(self, *args: Any, **kwargs: Any) -> psycopg.Cursor[Any]:
+        Device.objects.get_or_create(id=self.device_id, name="iPhone-A")
+        return super().execute(*args, **kwargs)
+
+
+def test_a_device_that_is_made_just_after_it_was_missing_refuses_no_event() -> None:
+    with LateDevice.connect(os.environ["DATABASE_URL"], autocommit=True) as late:
+        (event_id,) = store(late, batch("x", device_id=LateDevice.device_id))
+    assert SystemEvent.objects.get(pk=event_id).device_id == LateDevice.device_id
+
+
+@pytest.mark.parametrize("count", [1, 3, MANY])
+def test_events_that_a_trigger_stores_elsewhere_are_stored_once(
+    link: BoundedConnection, count: int
+) -> None:
+    link.execute(
+        """
+        CREATE TABLE elsewhere (message text);
+        CREATE FUNCTION route() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            INSERT INTO elsewhere VALUES (NEW.message);
+            RETURN NULL;
+        END $$;
+        CREATE TRIGGER route BEFORE INSERT ON system_events FOR EACH ROW EXECUTE FUNCTION route()
+    """,
+        prepare=False,
+    )
+    try:
+        given = batch(*(f"{number}" for number in range(count)))
+        parts = [given]
+        while parts:
+            try:
+                store(link, parts[0])
+                store(link, parts.pop(0))
+            except Rejected:
+                parts[:1] = parts[0].halves()
+        stored = link.execute("SELECT message FROM elsewhere").fetchall()
+    finally:
+        link.execute("DROP TABLE elsewhere; DROP FUNCTION route() CASCADE", prepare=False)
+    assert sorted(message for (message,) in stored) == sorted(f"{n}" for n in range(count))
