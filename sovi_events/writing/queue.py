@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 
@@ -101,7 +101,9 @@ class AsyncPendingEmit(PendingEmit):
             self._future.set_result(None)
 
 
-def groups(queue: SimpleQueue[PendingEmit], idle_seconds: float) -> Iterator[list[PendingEmit]]:
+def groups(
+    queue: SimpleQueue[PendingEmit], idle_seconds: Callable[[], float]
+) -> Iterator[list[PendingEmit]]:
     """Yield what is to be stored together, until nothing came for so long.
 
     Note: commit_delay. Threads that were stored together emit again at once, but one after the
@@ -112,7 +114,7 @@ def groups(queue: SimpleQueue[PendingEmit], idle_seconds: float) -> Iterator[lis
     following: PendingEmit | None = None
     while True:
         try:
-            first = following or queue.get(timeout=idle_seconds)
+            first = following or queue.get(timeout=idle_seconds())
         except Empty:
             return
         group, following = [first], None

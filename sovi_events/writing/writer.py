@@ -25,12 +25,13 @@ class Writer:
     """Stores events in the order they came, as the settings were when it was made.
 
     Note: why a thread. Python runs signal handlers in the main thread alone. Whatever one raises,
-    and wherever, it meets no code that stores: a caller puts its events into a `SimpleQueue`,
-    whose `put` may be interrupted by another, and waits on a lock of its own. One that is taken
-    away by an exception leaves nothing to put right; a handler that emits waits like any other.
-    Those that may not wait, and those whose time runs out, put their batch on disk by themselves,
-    in a file of its own, which needs nobody's lock. It has the batch's receipt: should the writer
-    store it too, it is stored once.
+    and wherever, it meets no lock: a caller puts its events into a `SimpleQueue`, whose `put` may
+    be interrupted by another, and waits on a lock of its own, or stores on a connection that nobody
+    else has meanwhile (`Delivery.store_alone`). One that is taken away by an exception leaves
+    nothing to put right; a handler that emits waits like any other. Those that may not wait, and
+    those whose time runs out, put their batch on disk by themselves, in a file of its own, which
+    needs nobody's lock. It has the batch's receipt: should the writer store it too, it is stored
+    once.
     """
 
     def __init__(self) -> None:
@@ -38,7 +39,7 @@ class Writer:
         self.delivery = Delivery()
         self._queue: SimpleQueue[PendingEmit] = SimpleQueue()
         self.process = os.getpid()
-        self._is_closed = False
+        self._is_closed, self._idle_seconds = False, IDLE_SECONDS
         self._is_running = threading.Lock()  # held by the thread as long as it runs
         self._on_their_way: set[PendingEmit] = set()
 
@@ -83,7 +84,7 @@ class Writer:
 
     def close(self) -> None:
         """Give the connection back once what is on its way has arrived."""
-        self._is_closed = True
+        self._is_closed, self._idle_seconds = True, 0.0
         self._enqueue(PendingEmit([], CLOSE_SECONDS))
         deadline = time.monotonic() + CLOSE_SECONDS
         while not self.delivery.is_closed and time.monotonic() < deadline:
@@ -104,19 +105,18 @@ class Writer:
         try:
             _thread.start_new_thread(self._run, ())  # takes no lock in Python code
         except RuntimeError:  # the interpreter is ending: the caller is the writer
-            self._run(idle_seconds=0)
+            self._idle_seconds = 0.0
+            self._run()
 
-    def _run(self, idle_seconds: float = IDLE_SECONDS) -> None:
+    def _run(self) -> None:
         """Store until nothing comes; of several threads that are started at once, one does."""
         this_thread.may_wait = False
         try:
             while not self._queue.empty() and self._is_running.acquire(blocking=False):
                 try:
-                    for group in groups(self._queue, idle_seconds):
+                    for group in groups(self._queue, lambda: self._idle_seconds):
                         self._deliver(group)
-                        if self._is_closed:
-                            break
-                        if len(group) == 1:
+                        if len(group) == 1 and not self._is_closed:
                             self.delivery.lend()
                     if self._is_closed:  # here: nobody else uses the connection now
                         self.delivery.close()
