@@ -39,11 +39,11 @@ def emit(
     Commits by itself, whatever transaction the caller has open, together with what other threads
     emit. Takes at most SOVI_EMIT_TIMEOUT_SECONDS: when PostgreSQL can't be reached, is too slow or
     full, or refuses, the event is kept on disk and stored later, with the time it happened. Beside
-    a thread that keeps the interpreter busy it waits for two of its switch intervals, 10 ms in all
-    (see `sys.setswitchinterval`). An id that is no UUID, or in no table, is kept in the context, as
-    `unknown_device_id` or `unknown_account_id`; `""` is none. Messages over 8 KB and contexts over
-    64 KB are cut with a mark. In a running event loop this blocks the loop: await `async_emit`
-    there.
+    a thread that keeps the interpreter busy it waits for two or three of its switch intervals, 10
+    to 15 ms in all (see `sys.setswitchinterval`). An id that is no UUID, or in no table, is kept in
+    the context, as `unknown_device_id` or `unknown_account_id`; `""` is none. Messages over 8 KB
+    and contexts over 64 KB are cut with a mark. In a running event loop this blocks the loop: await
+    `async_emit` there.
 
     Raises `InvalidEvent` for a mistake in the arguments; `ConfigurationError` and
     `DatabaseConfigurationError` (of `sovi_events.errors`) for one in the settings.
