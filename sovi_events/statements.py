@@ -1,4 +1,4 @@
-"""SQL that the library runs, and several faces; named by its purpose.
+"""SQL that the library runs, and some of it the REST API and the admin; named by its purpose.
 
 Parameters are psycopg's `%(name)s`: the operators' application runs the same text by Django's
 cursor. What one module alone asks stands in that module.

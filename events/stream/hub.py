@@ -57,14 +57,14 @@ class Hub:
         self.follower = self._new_follower()
         self.readers = Readers()
         self.entrance = asyncio.Semaphore(ENTERING)
-        self._per_user: Counter[object] = Counter()
+        self.clients_of_user: Counter[object] = Counter()
         self._running: asyncio.Task[None] | None = None
         self._resting: set[asyncio.Task[None]] = set()
 
     def has_room(self, user_id: object) -> bool:
         return (
             len(self.clients) < self.limits.clients
-            and self._per_user[user_id] < self.limits.clients_per_user
+            and self.clients_of_user[user_id] < self.limits.clients_per_user
         )
 
     def join(self, client: "Client", task: asyncio.Task[Any]) -> None:
@@ -75,7 +75,7 @@ class Hub:
         if not self.has_room(client.credential.user_id):
             raise Full
         self.clients[client] = task
-        self._per_user[client.credential.user_id] += 1
+        self.clients_of_user[client.credential.user_id] += 1
         task.add_done_callback(lambda _: self.leave(client))
         if self._running is None:
             self.follower, self.readers = self._new_follower(), Readers()
@@ -86,8 +86,8 @@ class Hub:
         """Let a client go; once gone, does nothing."""
         if self.clients.pop(client, None) is None:
             return
-        self._per_user[client.credential.user_id] -= 1
-        self._per_user += Counter()  # drops those at nought
+        self.clients_of_user[client.credential.user_id] -= 1
+        self.clients_of_user += Counter()  # drops those at nought
         if not self.clients and self._running is not None:
             self._resting.add(self._running)  # asyncio itself holds tasks weakly
             self._running.cancel()

@@ -38,11 +38,14 @@ class Memory:
         self.settled_id = 0
 
 
-_memory = Memory()
+process_memory = Memory()
 
 
 def read_horizon(
-    run: Callable[[str], Rows], *, memory: Memory = _memory, wait_seconds: float = WAIT_SECONDS
+    run: Callable[[str], Rows],
+    *,
+    memory: Memory = process_memory,
+    wait_seconds: float = WAIT_SECONDS,
 ) -> Horizon:
     """Return how far the table is settled, waiting at most `wait_seconds` for open writers.
 
@@ -65,7 +68,7 @@ def read_horizon(
 async def async_read_horizon(
     run: Callable[[str], Awaitable[Rows]],
     *,
-    memory: Memory = _memory,
+    memory: Memory = process_memory,
     wait_seconds: float = WAIT_SECONDS,
 ) -> Horizon:
     """`read_horizon` for a running event loop."""

@@ -1,4 +1,9 @@
-"""From the spool into the table: the oldest first, one process at a time."""
+"""From the spool into the table: the oldest first, one process at a time.
+
+A drainer that is killed leaves its batches where they were, marked as attempted, and a lock that
+nobody holds: the next one, of any process of the user, sends them again, and their receipts tell
+those that were stored.
+"""
 
 import fcntl
 import logging
@@ -16,7 +21,7 @@ from .store import Spool, Spooled
 
 GROUP_SECONDS = 30.0
 STALE_SECONDS = insert.RECEIPT_SECONDS - 24 * 3600
-"""From when on after its first attempt a batch without a receipt may have been stored."""
+"""How long after its first attempt a batch is sent again: later its receipt may be pruned."""
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +114,7 @@ def _drain_one(spool: Spool, spooled: Spooled, connection: BoundedConnection) ->
     if _is_stale(spooled):
         spool.move_to_dead_letters(
             spooled,
-            "it may have been stored more than 30 days ago, and its receipt is gone: "
+            "it may have been stored more than 29 days ago, and its receipt been pruned since: "
             "compare it with the table",
         )
         return 0

@@ -69,7 +69,7 @@ class Spool:
     """An SQLite file and batch files beside it, shared by the processes that emit to one database.
 
     What `put` kept survives a crash of the machine. All but `put` and `dead_letter` raise
-    sqlite3.Error and OSError. Those that only read make no file, and move none.
+    sqlite3.Error and OSError. Those that only read make no file; what is damaged they rename.
     """
 
     def __init__(self, folder: Path, limit_bytes: int) -> None:
@@ -144,7 +144,7 @@ class Spool:
                 if found and room < 0:
                     break
                 batch = Batch.from_text(receipt, content)
-                # What `emit` sent is marked 1, and no earlier than its events.
+                # 1 is of `emit`, which sent it when its events happened; else it is a time.
                 found.append(Spooled(row_id, batch, attempted and max(attempted, since)))
             return found
 

@@ -38,11 +38,11 @@ HURRY_SECONDS = 0.2
 GROUP_SHRINKS = 8
 """How many times fewer events are drained together once a group took too long."""
 STARTS_PER_PRUNE = 100
-"""One process in so many prunes old receipts when it begins: those that end soon, too."""
+"""One process in so many prunes old receipts when it begins; long ones do so now and then."""
 
 
 class Maintenance:
-    """Gives the writer its connection. Only `start` and `run_through` are for other threads."""
+    """Gives the writer its connection. The first methods are for any thread, the next for it."""
 
     def __init__(self, settings: Settings, spool: Spool, losses: Losses) -> None:
         self._settings = settings
@@ -91,7 +91,7 @@ class Maintenance:
             return self._attempt() == 0
         return done.acquire(timeout=max(0.0, deadline - time.monotonic()))
 
-    # -- For the writer ---------------------------------------------------------------------------
+    # -- For who has the connection, the writer or who it is lent to ------------------------------
 
     def connection(self, deadline: float) -> BoundedConnection:
         """Return the connection, waiting for one until `deadline`, in `time.monotonic`'s seconds.

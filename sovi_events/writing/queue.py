@@ -29,7 +29,7 @@ class _Thread(threading.local):
 
 
 this_thread = _Thread()
-"""`may_wait` is False in the library's own threads and amid a fork: none may wait for itself."""
+"""`may_wait` is False in the library's threads and in one that forks: neither waits for itself."""
 
 
 class PendingEmit:

@@ -152,7 +152,7 @@ class Writer:
 _making = threading.RLock()
 _current: Writer | None = None
 _inherited: list[Writer] = []
-"""Of this process's parent: kept, for what is taken apart here may be in use there."""
+"""Of this process's parent: kept, or their connections and files would be closed here, too."""
 
 
 def current() -> Writer:
@@ -187,8 +187,8 @@ def _begin_in_child() -> None:
     _current = None
 
 
-# What is registered last comes first before a fork, and last after it. Python code may be skipped
-# there, where a signal handler raises: what must not be is none.
+# What is registered last comes first before a fork, and last after it. Where a signal handler
+# raises there, functions in Python are skipped: what must not be skipped is in C.
 os.register_at_fork(before=spool_file.close_all, after_in_child=_begin_in_child)
 os.register_at_fork(
     before=spool_file.lock.acquire,

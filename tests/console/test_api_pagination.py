@@ -184,7 +184,7 @@ def test_after_id_waits_for_an_open_transaction(
 def test_after_id_with_nothing_known_yet_shows_nothing_unsettled(
     client: Client, other: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(settled._memory, "settled_id", 0)
+    monkeypatch.setattr(settled.process_memory, "settled_id", 0)
     insert(other)
     add(1)
     page = get(client, "/api/events?after_id=0")

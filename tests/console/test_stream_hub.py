@@ -225,7 +225,7 @@ def test_a_client_that_comes_and_goes_leaves_nothing_behind() -> None:
                 await asyncio.sleep(0)
                 task.cancel()
             await until(lambda: len(hub.clients) == 1)
-            assert hub._per_user == {1: 1}
+            assert hub.clients_of_user == {1: 1}
 
     asyncio.run(scenario())
 
