@@ -331,8 +331,8 @@ def test_clients_that_all_come_at_once_take_few_database_connections(server, tok
             one.setblocking(False)
             while not select.select([one], [], [], 0.01)[0]:
                 most = max(most, connected())
-        # A closed one is counted until it has ended, and one looks for bulk jobs now and then.
-        assert most - before <= ENTERING + 3
+        # A closed one is counted until its process has ended: beside other work that takes a while.
+        assert most - before <= 3 * ENTERING < len(sockets) / 2
 
 
 def test_open_streams_hold_no_database_connection_and_no_thread(server) -> None:

@@ -65,6 +65,7 @@ class CuttingProxy:
         started.set()
         await self._ended.wait()
         server.close()
+        await asyncio.sleep(0)  # what was accepted just now becomes a task
         for connection in self._connections:
             connection.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
@@ -94,6 +95,9 @@ class CuttingProxy:
         finally:
             for writer in writers:
                 writer.transport.abort()
+            for writer in writers:  # or the loop may be closed before they are
+                with suppress(OSError):
+                    await writer.wait_closed()
             self._connections.discard(task)
 
     async def _requests(self, reader: asyncio.StreamReader, server: asyncio.StreamWriter) -> None:
