@@ -1,20 +1,21 @@
 """`GET /api/events/export`: the events that match, as a file."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpResponseBase, QueryDict, StreamingHttpResponse
+from django.http import HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 
 from events.export.formats import FORMATS, Format
 from events.export.pages import Extent, read
-from events.filters import InvalidQuery, parse_each, read_query
+from events.filters import read_query
 from events.models import SystemEvent
 from events.models.event import SystemEventQuerySet
 from events.release import release_request
@@ -23,35 +24,36 @@ from sovi_events.following import settled
 from sovi_events.following.position import MAX_ID
 
 from . import schema
-from .pagination import whole_number
+from .query import QuerySerializer, WholeNumberField
 from .views import EventView
 
-PARAMETERS = ("format", "after_id", "max_id", "limit")
-OPENAPI_PARAMETERS = [
-    OpenApiParameter(
-        "format", {"type": "string", "enum": list(FORMATS), "default": "csv"}, description="Format."
-    ),
-    OpenApiParameter(
-        "after_id",
-        {"type": "integer", "format": "int64", "minimum": 0, "default": 0},
-        description="Only events with a higher id: where another file ended.",
-    ),
-    OpenApiParameter(
-        "max_id",
-        {"type": "integer", "format": "int64", "minimum": 0},
-        description="Only events up to this id.",
-    ),
-    OpenApiParameter(
-        "limit",
-        {"type": "integer", "minimum": 1},
-        description="Rows at most, as far as the server's own bound, which is the default.",
-    ),
-]
 DESCRIPTION = """Ascending by id, settled events only. The file holds every event that matches up
 to the id in the header `X-Through-Id`, unless it has as many rows as the header `X-Max-Rows` says:
 then go on with `after_id`, the id of its last row. In CSV a text that a spreadsheet would run has
 an apostrophe before it; NDJSON is exact. A transfer that ends without its last chunk has failed;
 go on likewise."""
+
+
+class ExportQuerySerializer(QuerySerializer):
+    format = serializers.ChoiceField(
+        list(FORMATS),
+        default="csv",
+        error_messages={"invalid_choice": f"This must be one of {', '.join(FORMATS)}."},
+        help_text="Format.",
+    )
+    after_id = WholeNumberField(
+        0,
+        MAX_ID,
+        default=0,
+        help_text="Only events with a higher id: where another file ended.",
+    )
+    max_id = WholeNumberField(0, MAX_ID, required=False, help_text="Only events up to this id.")
+    limit = WholeNumberField(
+        1,
+        MAX_ID,
+        required=False,
+        help_text="Rows at most, as far as the server's own bound, which is the default.",
+    )
 
 
 class ExportView(EventView):
@@ -64,7 +66,7 @@ class ExportView(EventView):
         summary="Export events to a file",
         description=DESCRIPTION,
         tags=["events"],
-        parameters=[*schema.filter_parameters(), *OPENAPI_PARAMETERS],
+        parameters=[*schema.filter_parameters(), ExportQuerySerializer],
         responses={
             (200, "text/csv"): OpenApiTypes.STR,
             (200, "application/x-ndjson"): OpenApiTypes.STR,
@@ -73,12 +75,12 @@ class ExportView(EventView):
     )
     def get(self, request: Request) -> HttpResponseBase:
         query = request.query_params
-        events = read_query(query, SystemEvent.objects.all(), also=PARAMETERS).qs
-        asked = _read_parameters(query)
-        name = asked.get("format", "csv")
+        events = read_query(query, SystemEvent.objects.all(), also=ExportQuerySerializer.names()).qs
+        asked = ExportQuerySerializer.read(query)
+        name = asked["format"]
         horizon = settled.read_horizon(read_rows)
         extent = Extent(
-            asked.get("after_id", 0),
+            asked["after_id"],
             min(asked.get("max_id", MAX_ID), horizon.id),
             min(asked.get("limit", MAX_ID), settings.SOVI_EXPORT_MAX_ROWS),
         )
@@ -102,26 +104,6 @@ async def _chunks(
     async with aclosing(read(events, extent, file_format)) as chunks:
         async for chunk in chunks:
             yield chunk
-
-
-def _read_parameters(query: QueryDict) -> dict[str, Any]:
-    """Raises `InvalidQuery`."""
-    parsers: dict[str, Callable[[str], Any]] = {
-        "format": _format,
-        "after_id": lambda text: whole_number(text, 0, MAX_ID),
-        "max_id": lambda text: whole_number(text, 0, MAX_ID),
-        "limit": lambda text: whole_number(text, 1, MAX_ID),
-    }
-    given, errors = parse_each(query, parsers)
-    if errors:
-        raise InvalidQuery(errors)
-    return given
-
-
-def _format(text: str) -> str:
-    if text not in FORMATS:
-        raise ValueError(f"This must be one of {', '.join(FORMATS)}.")
-    return text
 
 
 def _now() -> str:

@@ -6,15 +6,14 @@ walks upwards through settled rows only, so that a loop over pages misses nothin
 
 import base64
 import binascii
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
 
 from django.http import HttpRequest, QueryDict
+from rest_framework.exceptions import ValidationError
 
 from events import page
-from events.filters import InvalidQuery, parse_each
 from events.models.event import SystemEventQuerySet
 from events.representation import represent
 from events.rows import read_rows
@@ -22,9 +21,10 @@ from sovi_events.following import settled
 from sovi_events.following.position import MAX_ID
 from sovi_events.statements import COLUMNS
 
+from .query import ParsedField, QuerySerializer, WholeNumberField
+
 LIMIT = 50
 MAX_LIMIT = 500
-PARAMETERS = ("after_id", "limit", "cursor")
 
 Page = dict[str, Any]
 
@@ -53,6 +53,29 @@ class Cursor:
         return base64.urlsafe_b64encode(place.encode()).decode()
 
 
+class CursorField(ParsedField):
+    def to_internal_value(self, data: Any) -> Cursor:
+        if "after_id" in self.parent.initial_data:
+            raise ValidationError("This can't be combined with after_id.")
+        cursor: Cursor = super().to_internal_value(data)
+        return cursor
+
+
+class PageQuerySerializer(QuerySerializer):
+    after_id = WholeNumberField(
+        0,
+        MAX_ID,
+        required=False,
+        help_text="Ascending from this id, settled events only: a loop misses nothing.",
+    )
+    limit = WholeNumberField(1, MAX_LIMIT, default=LIMIT, help_text="Events on a page.")
+    cursor = CursorField(
+        Cursor.parse,
+        required=False,
+        help_text="A place in the list, as `next` and `previous` hold it. Excludes `after_id`.",
+    )
+
+
 @dataclass(frozen=True)
 class PageRequest:
     """Which page of a list is asked for."""
@@ -63,18 +86,8 @@ class PageRequest:
 
     @classmethod
     def parse(cls, query: QueryDict) -> Self:
-        """Read `limit`, `cursor` and `after_id`. Raises `InvalidQuery`."""
-        parsers: dict[str, Callable[[str], Any]] = {
-            "limit": lambda text: whole_number(text, 1, MAX_LIMIT),
-            "cursor": Cursor.parse,
-            "after_id": lambda text: whole_number(text, 0, MAX_ID),
-        }
-        given, errors = parse_each(query, parsers)
-        if "cursor" in query and "after_id" in query:
-            errors["cursor"] = ["This can't be combined with after_id."]
-        if errors:
-            raise InvalidQuery(errors)
-        return cls(**given)
+        """Raises `ValidationError`."""
+        return cls(**PageQuerySerializer.read(query))
 
     def read(self, events: SystemEventQuerySet, request: HttpRequest) -> Page:
         """Return the page of `events`; `request` gives the address of the pages beside it."""
@@ -120,15 +133,6 @@ class PageRequest:
             "next_after_id": next_after_id,
             "complete": horizon.complete,
         }
-
-
-def whole_number(text: str, smallest: int, largest: int) -> int:
-    """Raises ValueError, saying what it must be."""
-    # int() alone would take "+1", "1_000" and digits of other scripts.
-    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else -1
-    if not smallest <= number <= largest:
-        raise ValueError(f"This must be a whole number from {smallest} to {largest}.")
-    return number
 
 
 def _rows(

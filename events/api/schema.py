@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
 from events.filter_fields import (
@@ -18,7 +17,6 @@ from events.filters import EventFilterSet
 from events.search.frozen import MAX_CHARACTERS
 
 from .body import BODY_BYTES
-from .pagination import LIMIT, MAX_LIMIT
 
 DETAIL = {
     "type": "object",
@@ -87,23 +85,6 @@ def filter_parameters(*, without: Iterable[str] = ()) -> list[OpenApiParameter]:
     return parameters
 
 
-PAGE_PARAMETERS = [
-    OpenApiParameter(
-        "limit",
-        {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": LIMIT},
-        description="Events on a page.",
-    ),
-    OpenApiParameter(
-        "cursor",
-        OpenApiTypes.STR,
-        description="A place in the list, as `next` and `previous` hold it. Excludes `after_id`.",
-    ),
-    OpenApiParameter(
-        "after_id",
-        {"type": "integer", "format": "int64", "minimum": 0},
-        description="Ascending from this id, settled events only: a loop misses nothing.",
-    ),
-]
 EVENT_ID = OpenApiParameter(
     "id", {"type": "integer", "format": "int64"}, OpenApiParameter.PATH, required=True
 )

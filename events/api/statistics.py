@@ -1,19 +1,18 @@
 """`GET /api/events/stats`: how many events there were, over time."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.http import QueryDict
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import exceptions, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from events.filter_fields import NONE
-from events.filters import InvalidQuery, parse_each, read_query
+from events.filters import InvalidQuery, read_query
 from events.models import Device, SystemEvent
 from events.statistics.buckets import MAX_BUCKETS, Buckets, cover, parse_length
 from events.statistics.counting import (
@@ -28,12 +27,37 @@ from events.statistics.counting import (
 )
 
 from . import schema
+from .query import ParsedField, QuerySerializer
 from .views import EventView
 
 DEFAULT_BUCKETS = 24
-PARAMETERS = ("bucket", "by", "tz")
 RANGE = ("since", "until")
 VIEW_DEVICE = "events.view_device"
+
+
+def _zone(text: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(text)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"{text[:40]!r} is not a time zone, such as Europe/Berlin.") from None
+
+
+class StatisticsQuerySerializer(QuerySerializer):
+    bucket = ParsedField(
+        parse_length,
+        default="1h",
+        help_text="Length of a bucket: minutes that divide a day (15m, 6h), days or weeks "
+        "(1d, 1w). Days begin at midnight of the time zone, weeks on Monday.",
+    )
+    by = serializers.ChoiceField(
+        list(COLUMNS),
+        default="severity",
+        error_messages={"invalid_choice": f"This must be one of {', '.join(COLUMNS)}."},
+        help_text="What is counted separately.",
+    )
+    tz = ParsedField(
+        _zone, default="UTC", help_text="IANA time zone of the buckets, such as Europe/Berlin."
+    )
 
 
 class GroupSerializer(serializers.Serializer[Any]):
@@ -75,24 +99,6 @@ class NarrowTheRange(exceptions.APIException):
     default_code = "narrow_the_range"
 
 
-OPENAPI_PARAMETERS = [
-    OpenApiParameter(
-        "bucket",
-        {"type": "string", "default": "1h"},
-        description="Length of a bucket: minutes that divide a day (15m, 6h), days or weeks "
-        "(1d, 1w). Days begin at midnight of the time zone, weeks on Monday.",
-    ),
-    OpenApiParameter(
-        "by",
-        {"type": "string", "enum": [*COLUMNS], "default": "severity"},
-        description="What is counted separately.",
-    ),
-    OpenApiParameter(
-        "tz",
-        {"type": "string", "default": "UTC"},
-        description="IANA time zone of the buckets, such as Europe/Berlin.",
-    ),
-]
 DESCRIPTION = f"""Counts the events that are there now, at most {MAX_BUCKETS} buckets. `since` and
 `until` are widened to whole buckets; by default they are the last {DEFAULT_BUCKETS} up to now."""
 
@@ -103,7 +109,7 @@ class StatisticsView(EventView):
         summary="Count events over time",
         description=DESCRIPTION,
         tags=["events"],
-        parameters=[*schema.filter_parameters(), *OPENAPI_PARAMETERS],
+        parameters=[*schema.filter_parameters(), StatisticsQuerySerializer],
         responses={
             200: StatisticsSerializer,
             **schema.READING_REFUSALS,
@@ -112,18 +118,18 @@ class StatisticsView(EventView):
     )
     def get(self, request: Request) -> Response:
         query = request.query_params
-        read = read_query(query, also=PARAMETERS).form.cleaned_data
-        asked = _read_parameters(query)
-        by, zone = asked.get("by", "severity"), asked.get("tz", ZoneInfo("UTC"))
-        length = asked.get("bucket", timedelta(hours=1))
-        buckets = _buckets(read.get("since"), read.get("until"), length, zone)
+        also = StatisticsQuerySerializer.names()
+        read = read_query(query, also=also).form.cleaned_data
+        asked = StatisticsQuerySerializer.read(query)
+        by, zone = asked["by"], asked["tz"]
+        buckets = _buckets(read.get("since"), read.get("until"), asked["bucket"], zone)
         given = {
             name: value
             for name, value in read.items()
             if name not in RANGE and value not in (None, [], "")
         }
         question = Question(
-            events=read_query(_without(query, *PARAMETERS, *RANGE), SystemEvent.objects.all()).qs,
+            events=read_query(_without(query, *also, *RANGE), SystemEvent.objects.all()).qs,
             by=by,
             buckets=buckets,
             filters={name: value for name, value in given.items() if name in COLUMNS.values()},
@@ -180,28 +186,6 @@ def _buckets(
         return cover(since or end - (DEFAULT_BUCKETS - 1) * length, end, length, zone)
     except (ValueError, OverflowError) as error:
         raise InvalidQuery({"since": [str(error)]}) from None
-
-
-def _read_parameters(query: QueryDict) -> dict[str, Any]:
-    """Raises `InvalidQuery`."""
-    parsers: dict[str, Callable[[str], Any]] = {"bucket": parse_length, "by": _by, "tz": _zone}
-    given, errors = parse_each(query, parsers)
-    if errors:
-        raise InvalidQuery(errors)
-    return given
-
-
-def _by(text: str) -> str:
-    if text not in COLUMNS:
-        raise ValueError(f"This must be one of {', '.join(COLUMNS)}.")
-    return text
-
-
-def _zone(text: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(text)
-    except (KeyError, ValueError, OSError):
-        raise ValueError(f"{text[:40]!r} is not a time zone, such as Europe/Berlin.") from None
 
 
 def _without(query: QueryDict, *names: str) -> QueryDict:

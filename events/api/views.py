@@ -17,9 +17,10 @@ from events.time_limit import time_limit
 from sovi_events import catalog
 from sovi_events.statements import COLUMNS
 
-from . import pagination, schema
+from . import schema
 from .authentication import actor_of
 from .body import read_object
+from .pagination import PageQuerySerializer, PageRequest
 from .permissions import RESOLVE, VIEW
 from .serializers import (
     ActionSerializer,
@@ -55,13 +56,15 @@ class EventListView(EventView):
         operation_id="list_events",
         summary="List events, the newest first",
         tags=["events"],
-        parameters=[*schema.filter_parameters(), *schema.PAGE_PARAMETERS],
+        parameters=[*schema.filter_parameters(), PageQuerySerializer],
         responses={200: EventPageSerializer, **schema.READING_REFUSALS},
     )
     def get(self, request: Request) -> Response:
         query = request.query_params
-        filters = read_query(query, self.events, also=pagination.PARAMETERS, without=self.without)
-        page = pagination.PageRequest.parse(query)
+        filters = read_query(
+            query, self.events, also=PageQuerySerializer.names(), without=self.without
+        )
+        page = PageRequest.parse(query)
         with time_limit():
             return Response(page.read(filters.qs, request._request))
 
@@ -77,7 +80,7 @@ class UnresolvedEventListView(EventListView):
         operation_id="list_unresolved_events",
         summary="List unresolved events, the newest first",
         tags=["events"],
-        parameters=[*schema.filter_parameters(without=without), *schema.PAGE_PARAMETERS],
+        parameters=[*schema.filter_parameters(without=without), PageQuerySerializer],
         responses={200: EventPageSerializer, **schema.READING_REFUSALS},
     )
     def get(self, request: Request) -> Response:

@@ -1,0 +1,62 @@
+"""Query parameters that are no filters: of pages, statistics and exports."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import QueryDict
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+
+
+class QuerySerializer(serializers.Serializer[Any]):
+    """Validates such parameters, and describes them to OpenAPI."""
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        return tuple(cls().fields)
+
+    @classmethod
+    def read(cls, query: QueryDict) -> dict[str, Any]:
+        """Return the parameters' values. Raises `ValidationError`."""
+        serializer = cls(data=query.dict())  # in a QueryDict an empty value would count as none
+        serializer.is_valid(raise_exception=True)
+        values: dict[str, Any] = serializer.validated_data
+        return values
+
+
+class WholeNumberField(serializers.IntegerField):
+    """Decimal digits, from the smallest number to the largest."""
+
+    def __init__(self, smallest: int, largest: int, **kwargs: Any) -> None:
+        super().__init__(min_value=smallest, max_value=largest, **kwargs)
+        self.smallest, self.largest = smallest, largest
+
+    def to_internal_value(self, data: Any) -> int:
+        # int() alone would take "+1", "1_000" and digits of other scripts.
+        number = int(data) if data.isascii() and data.isdecimal() and len(data) < 20 else -1
+        if not self.smallest <= number <= self.largest:
+            reason = f"This must be a whole number from {self.smallest} to {self.largest}."
+            raise ValidationError(reason)
+        return number
+
+
+@extend_schema_field({"type": "string"})
+class ParsedField(serializers.Field[Any, Any, Any, Any]):
+    """Text that `parse` makes a value of, the default too; it raises ValueError with the reason."""
+
+    def __init__(self, parse: Callable[[str], Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.parse = parse
+
+    def get_default(self) -> Any:
+        return self.parse(str(super().get_default()))
+
+    def to_internal_value(self, data: Any) -> Any:
+        try:
+            return self.parse(data)
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
+
+    def to_representation(self, value: Any) -> Any:
+        return value
