@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.db import transaction
 from django.http import Http404
@@ -14,21 +14,24 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from events.actor import Actor
-from events.bulk.confirmation import InvalidToken, confirm, token_of
+from events.bulk.confirmation import InvalidToken, confirm
 from events.bulk.frozen import freeze
-from events.bulk.preview import Preview, preview
+from events.bulk.preview import preview
 from events.bulk.workers import notice, workers
 from events.filters import refuse_parameters
 from events.models import BulkJob, EventAction, SystemEvent
 from events.models.event import CHUNK_ROWS
-from events.representation import instant, represent
 from events.time_limit import time_limit
-from sovi_events.statements import COLUMNS
 
 from . import bulk_schema, schema
 from .authentication import actor_of
 from .body import read_object
-from .bulk_body import BulkActionSerializer
+from .bulk_serializers import (
+    BulkActionSerializer,
+    ChangedSerializer,
+    JobSerializer,
+    PreviewSerializer,
+)
 from .permissions import RESOLVE, VIEW
 
 _Post = TypeVar("_Post", bound=Callable[..., Response])
@@ -49,10 +52,10 @@ class BulkActionView(APIView):
         match body.validated_data:
             case {"ids": ids}:
                 changed = act_on(self.action, ids, by=by, reason=reason)
-                return Response({"changed": changed, "count": len(changed)})
+                return Response(ChangedSerializer({"changed": changed, "count": len(changed)}).data)
             case {"filters": query}:
                 seen = preview(self.action, freeze(query))
-                return Response(represent_preview(seen, user_id=request.user.pk))
+                return Response(PreviewSerializer(seen, context={"request": request}).data)
             case {"token": token}:
                 return self._confirmed(request, token, by, reason)
         raise AssertionError(body.validated_data)  # the serializer knows these three
@@ -64,7 +67,7 @@ class BulkActionView(APIView):
             raise ValidationError({"token": [str(error)]}) from None
         transaction.on_commit(workers.wake)
         address = reverse("api-bulk-job", args=[job.pk])
-        return Response(represent_job(job), status=202, headers={"Location": address})
+        return Response(JobSerializer(job).data, status=202, headers={"Location": address})
 
 
 def _describe_action(operation_id: str, summary: str) -> Callable[[_Post], _Post]:
@@ -109,7 +112,7 @@ class BulkJobView(APIView):
         tags=["events"],
         parameters=[bulk_schema.JOB_ID],
         responses={
-            200: bulk_schema.JobSerializer,
+            200: JobSerializer,
             **schema.READING_REFUSALS,
             **bulk_schema.NO_JOB,
         },
@@ -118,7 +121,7 @@ class BulkJobView(APIView):
         refuse_parameters(request.query_params)
         job = get_job(id)
         notice(job)
-        return Response(represent_job(job))
+        return Response(JobSerializer(job).data)
 
 
 class BulkJobStopView(APIView):
@@ -133,7 +136,7 @@ class BulkJobStopView(APIView):
         request=None,
         parameters=[bulk_schema.JOB_ID],
         responses={
-            200: bulk_schema.JobSerializer,
+            200: JobSerializer,
             **bulk_schema.ACTION_REFUSALS,
             **bulk_schema.NO_JOB,
         },
@@ -145,7 +148,7 @@ class BulkJobStopView(APIView):
         BulkJob.objects.filter(pk=id).stop()
         job = get_job(id)
         notice(job)
-        return Response(represent_job(job))
+        return Response(JobSerializer(job).data)
 
 
 def act_on(action: str, ids: list[int], *, by: Actor, reason: str | None) -> list[int]:
@@ -170,46 +173,3 @@ def get_job(job_id: int) -> BulkJob:
     if job is None:
         raise Http404(f"There is no job {job_id}.")
     return job
-
-
-def represent_job(job: BulkJob) -> dict[str, Any]:
-    return {
-        "id": job.pk,
-        "action": job.action,
-        "state": job.state,
-        "filters": job.filters,
-        "actor": job.actor,
-        "actor_kind": job.actor_kind,
-        "face": job.face,
-        "reason": job.reason,
-        "operation": str(job.operation),
-        "previewed_at": instant(job.previewed_at),
-        "created_at": instant(job.created_at),
-        "finished_at": instant(job.finished_at),
-        "expected": job.expected,
-        "expected_is_exact": job.expected_is_exact,
-        "changed": job.changed,
-        "left_alone": job.left_alone,
-        "progress": round(job.share, 4),
-        "error": job.error,
-    }
-
-
-def represent_preview(seen: Preview, *, user_id: Any) -> dict[str, Any]:
-    return {
-        "action": seen.action,
-        "filters": seen.filters,
-        "previewed_at": instant(seen.moment),
-        "count": seen.extent.rows,
-        "exact": seen.extent.exact,
-        "by_severity": seen.extent.by_severity,
-        "oldest": seen.oldest and _event(seen.oldest),
-        "newest": seen.newest and _event(seen.newest),
-        "sample": [_event(event) for event in seen.sample or []],
-        "complete": seen.complete,
-        "token": token_of(seen, user_id=user_id),
-    }
-
-
-def _event(event: SystemEvent) -> dict[str, Any]:
-    return represent({column: getattr(event, column) for column in COLUMNS})

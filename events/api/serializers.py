@@ -1,15 +1,22 @@
-"""The shapes of what is sent and answered.
+"""Events and the catalog as they are answered; the body of an action."""
 
-Those of answers only document: an event itself is made by `events.representation`.
-"""
-
+from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied, ValidationError
 
 from events.actor import Actor
+from events.models import SystemEvent
+from events.representation import instant, represent
 from sovi_events import catalog
+
+
+class InstantField(serializers.DateTimeField):
+    """A time as events have it: UTC, with microseconds."""
+
+    def to_representation(self, value: Any) -> Any:
+        return instant(value)
 
 
 class EventSerializer(serializers.Serializer[Any]):
@@ -32,6 +39,9 @@ class EventSerializer(serializers.Serializer[Any]):
     )
     resolved_at = serializers.DateTimeField(allow_null=True, help_text="UTC.")
 
+    def to_representation(self, event: SystemEvent | Mapping[str, Any]) -> dict[str, Any]:
+        return represent(event if isinstance(event, Mapping) else vars(event))
+
 
 class EventPageSerializer(serializers.Serializer[Any]):
     next = serializers.URLField(allow_null=True, help_text="The next page, null on the last.")
@@ -47,7 +57,7 @@ class EventPageSerializer(serializers.Serializer[Any]):
 
 class EventTypeSerializer(serializers.Serializer[Any]):
     category = serializers.CharField()
-    event_type = serializers.CharField()
+    event_type = serializers.CharField(source="name")
     severity = serializers.ChoiceField(catalog.SEVERITIES, help_text="Its usual severity.")
     when = serializers.CharField(help_text="When it is emitted.")
     context_fields = serializers.ListField(child=serializers.CharField())
@@ -56,11 +66,12 @@ class EventTypeSerializer(serializers.Serializer[Any]):
     )
 
 
+# Of the module `sovi_events.catalog`.
 class CatalogSerializer(serializers.Serializer[Any]):
-    categories = serializers.ListField(child=serializers.CharField())
-    severities = serializers.ListField(child=serializers.CharField())
-    resolvers = serializers.ListField(child=serializers.CharField())
-    event_types = EventTypeSerializer(many=True)
+    categories = serializers.ListField(child=serializers.CharField(), source="CATEGORIES")
+    severities = serializers.ListField(child=serializers.CharField(), source="SEVERITIES")
+    resolvers = serializers.ListField(child=serializers.CharField(), source="RESOLVERS")
+    event_types = EventTypeSerializer(many=True, source="EVENT_TYPES")
 
 
 class TextField(serializers.CharField):

@@ -62,17 +62,21 @@ class StatisticsQuerySerializer(QuerySerializer):
 
 class GroupSerializer(serializers.Serializer[Any]):
     value = serializers.CharField(allow_null=True, help_text="Null: events of no device.")
-    name = serializers.CharField(
-        allow_null=True, help_text="A device's name, to who may view devices."
-    )
+    name = serializers.SerializerMethodField(help_text="A device's name, to who may view devices.")
     total = serializers.IntegerField()
     counts = serializers.ListField(child=serializers.IntegerField())
+
+    def get_name(self, group: Group) -> str | None:
+        names: dict[str | None, str] = self.context["names"]
+        return names.get(group.value)
 
 
 class OtherSerializer(serializers.Serializer[Any]):
-    values = serializers.IntegerField(help_text="How many groups were put together here.")
-    total = serializers.IntegerField()
-    counts = serializers.ListField(child=serializers.IntegerField())
+    values = serializers.IntegerField(
+        source="other_values", help_text="How many groups were put together here."
+    )
+    total = serializers.IntegerField(source="others.total")
+    counts = serializers.ListField(source="others.counts", child=serializers.IntegerField())
 
 
 class StatisticsSerializer(serializers.Serializer[Any]):
@@ -141,17 +145,20 @@ class StatisticsView(EventView):
             counted = count(question)
         except TooMuch:
             raise NarrowTheRange from None
-        return Response(
-            {
-                "bucket": str(query.get("bucket", "1h")),
-                "by": by,
-                "tz": zone.key,
-                "since": _local(buckets.since, zone),
-                "until": _local(buckets.end, zone),
-                "starts": [_local(start, zone) for start in buckets.starts],
-                **_represent(counted, self._names(counted, request) if by == "device" else {}),
-            }
-        )
+        answer = {
+            "bucket": query.get("bucket", "1h"),
+            "by": by,
+            "tz": zone.key,
+            "since": buckets.since,
+            "until": buckets.end,
+            "starts": buckets.starts,
+            "groups": counted.groups,
+            "other": counted if counted.others else None,
+            "total": counted.total,
+        }
+        names = self._names(counted, request) if by == "device" else {}
+        with timezone.override(zone):  # the serializer's
+            return Response(StatisticsSerializer(answer, context={"names": names}).data)
 
     def _names(self, counted: Statistics, request: Request) -> dict[str, str]:
         """Return the devices' names by id, to who may see devices."""
@@ -159,23 +166,6 @@ class StatisticsView(EventView):
             return {}
         devices = Device.objects.in_bulk([group.value for group in counted.groups if group.value])
         return {str(pk): device.name for pk, device in devices.items()}
-
-
-def _represent(counted: Statistics, names: dict[str, str]) -> dict[str, Any]:
-    groups = [
-        {"value": group.value, "name": names.get(group.value or ""), **_numbers(group)}
-        for group in counted.groups
-    ]
-    others = counted.others
-    return {
-        "groups": groups,
-        "other": others and {"values": counted.other_values, **_numbers(others)},
-        "total": sum(sum(group.counts) for group in (*counted.groups, others) if group),
-    }
-
-
-def _numbers(group: Group) -> dict[str, Any]:
-    return {"total": sum(group.counts), "counts": group.counts}
 
 
 def _buckets(
@@ -193,7 +183,3 @@ def _without(query: QueryDict, *names: str) -> QueryDict:
     for name in names:
         rest.pop(name, None)
     return rest
-
-
-def _local(instant: datetime, zone: ZoneInfo) -> str:
-    return instant.astimezone(zone).isoformat().replace("+00:00", "Z")

@@ -1,7 +1,6 @@
 """Reading and resolving events over REST."""
 
 from collections.abc import Callable
-from typing import Any
 
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
@@ -12,10 +11,8 @@ from rest_framework.views import APIView
 from events.filters import read_query, refuse_parameters
 from events.models import SystemEvent
 from events.models.event import SystemEventQuerySet
-from events.representation import represent
 from events.time_limit import time_limit
 from sovi_events import catalog
-from sovi_events.statements import COLUMNS
 
 from . import schema
 from .authentication import actor_of
@@ -30,13 +27,13 @@ from .serializers import (
 )
 
 
-def get_event(event_id: int) -> dict[str, Any]:
-    """Return the event as it is shown. Raises `Http404`."""
+def get_event(event_id: int) -> SystemEvent:
+    """Raises `Http404`, `TookTooLong`."""
     with time_limit():
-        row = SystemEvent.objects.filter(pk=event_id).values(*COLUMNS).first()
-    if row is None:
+        event = SystemEvent.objects.filter(pk=event_id).first()
+    if event is None:
         raise Http404(f"There is no event {event_id}.")
-    return represent(row)
+    return event
 
 
 # No docstrings on views: drf-spectacular would publish them.
@@ -96,24 +93,7 @@ class CatalogView(EventView):
     )
     def get(self, request: Request) -> Response:
         refuse_parameters(request.query_params)
-        return Response(
-            {
-                "categories": catalog.CATEGORIES,
-                "severities": catalog.SEVERITIES,
-                "resolvers": catalog.RESOLVERS,
-                "event_types": [
-                    {
-                        "category": known.category,
-                        "event_type": known.name,
-                        "severity": known.severity,
-                        "when": known.when,
-                        "context_fields": known.context_fields,
-                        "recovered_by": known.recovered_by,
-                    }
-                    for known in catalog.EVENT_TYPES
-                ],
-            }
-        )
+        return Response(CatalogSerializer(catalog).data)
 
 
 class EventDetailView(EventView):
@@ -126,7 +106,7 @@ class EventDetailView(EventView):
     )
     def get(self, request: Request, id: int) -> Response:
         refuse_parameters(request.query_params)
-        return Response(get_event(id))
+        return Response(EventSerializer(get_event(id)).data)
 
 
 class ActionView(EventView):
@@ -138,7 +118,7 @@ class ActionView(EventView):
         reason = ActionSerializer(data=read_object(request)).reason_given_by(actor)
         with time_limit(advice="Nothing was changed: try again."):
             action(SystemEvent.objects.filter(pk=id), by=actor, reason=reason)
-        return Response(get_event(id))
+        return Response(EventSerializer(get_event(id)).data)
 
 
 class ResolveView(ActionView):

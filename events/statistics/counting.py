@@ -73,6 +73,10 @@ class Group:
     value: str | None
     counts: list[int]
 
+    @property
+    def total(self) -> int:
+        return sum(self.counts)
+
 
 @dataclass
 class Statistics:
@@ -81,6 +85,10 @@ class Statistics:
     groups: list[Group] = field(default_factory=list)
     others: Group | None = None
     other_values: int = 0
+
+    @property
+    def total(self) -> int:
+        return sum(group.total for group in (*self.groups, self.others) if group)
 
 
 class Rollups(NamedTuple):
