@@ -98,7 +98,7 @@ class EventChangeList(BoundedChangeList):
             return []
         pairs = self._filter_pairs()
         pairs += [("max_id", text.strip()) for text in self.filter_params.get("max_id", [])[-1:]]
-        address = reverse("api-export")
+        address = reverse("api-event-export")
         return [
             (name.upper(), f"{address}?{urlencode([('format', name), *pairs])}") for name in FORMATS
         ]

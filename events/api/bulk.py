@@ -1,154 +1,95 @@
-"""Resolving and reopening many events over REST: by ids, or by filters, previewed and confirmed."""
+"""Resolving and reopening many events: by ids, or by filters, previewed and confirmed."""
 
 import uuid
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any
 
 from django.db import transaction
-from django.http import Http404
-from django.urls import reverse
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import F, OpenApiResponse, PolymorphicProxySerializer, extend_schema
 from rest_framework.exceptions import ValidationError
-from rest_framework.request import Request
-from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from events.actor import Actor
-from events.bulk.confirmation import InvalidToken, confirm
-from events.bulk.frozen import freeze
-from events.bulk.preview import preview
-from events.bulk.workers import notice, workers
-from events.filters import refuse_parameters
-from events.models import BulkJob, EventAction, SystemEvent
+from events.bulk.confirmation import MAX_AGE_SECONDS, InvalidToken, confirm
+from events.bulk.workers import workers
+from events.filters import EventFilterSet
+from events.models import BulkJob, SystemEvent
 from events.models.event import CHUNK_ROWS
 from events.time_limit import time_limit
+from sovi_events import catalog
 
-from . import bulk_schema, schema
-from .authentication import actor_of
-from .body import read_object
-from .bulk_serializers import (
-    BulkActionSerializer,
-    ChangedSerializer,
-    JobSerializer,
-    PreviewSerializer,
-)
-from .permissions import RESOLVE, VIEW
-
-_Post = TypeVar("_Post", bound=Callable[..., Response])
+from . import schema
+from .bulk_serializers import MAX_IDS, ChangedSerializer, JobSerializer, PreviewSerializer
+from .filter_backend import schema_of
 
 REPEAT = "Send the same ids again: what was done already is not done twice."
+BULK_BYTES = 256 * 1024
+
+DESCRIPTION = (
+    f"With `ids`, at once: up to {MAX_IDS} events; answers those that it changed. With `filters`, "
+    "the list's, nothing is changed: answers a preview and its `token`. With `token`, within "
+    f"{MAX_AGE_SECONDS // 60} minutes and by the same user: answers 202 and the job that does what "
+    "the preview showed. What arrives later, and what anyone has acted on since, it leaves alone. "
+    "The same token again answers the same job."
+)
+
+_IDS = {"type": "array", "items": {"type": "integer", "format": "int64"}}
+_REASON = {"type": "string", "maxLength": 1000, "description": "Why."}
+_CLAIM = {"type": "string", "enum": list(catalog.RESOLVERS), "description": "The credential's."}
 
 
-class BulkActionView(APIView):
-    http_method_names = ["post"]
-    permissions_of = {"POST": (VIEW, RESOLVE)}
-    action: str
-
-    def act(self, request: Request) -> Response:
-        refuse_parameters(request.query_params)
-        by = actor_of(request)
-        body = BulkActionSerializer(data=read_object(request, bulk_schema.BULK_BYTES))
-        reason = body.reason_given_by(by)
-        match body.validated_data:
-            case {"ids": ids}:
-                changed = act_on(self.action, ids, by=by, reason=reason)
-                return Response(ChangedSerializer({"changed": changed, "count": len(changed)}).data)
-            case {"filters": query}:
-                seen = preview(self.action, freeze(query))
-                return Response(PreviewSerializer(seen, context={"request": request}).data)
-            case {"token": token}:
-                return self._confirmed(request, token, by, reason)
-        raise AssertionError(body.validated_data)  # the serializer knows these three
-
-    def _confirmed(self, request: Request, token: str, by: Actor, reason: str | None) -> Response:
-        try:
-            job = confirm(token, self.action, user_id=request.user.pk, by=by, reason=reason)
-        except InvalidToken as error:
-            raise ValidationError({"token": [str(error)]}) from None
-        transaction.on_commit(workers.wake)
-        address = reverse("api-bulk-job", args=[job.pk])
-        return Response(JobSerializer(job).data, status=202, headers={"Location": address})
+def _body(name: str, of: dict[str, Any], **others: Any) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {name: of, "resolved_by": _CLAIM, **others},
+        "required": [name],
+        "additionalProperties": False,
+    }
 
 
-def _describe_action(operation_id: str, summary: str) -> Callable[[_Post], _Post]:
-    described: Callable[[_Post], _Post] = extend_schema(
-        operation_id=operation_id,
-        summary=summary,
-        description=bulk_schema.DESCRIPTION,
-        tags=["events"],
-        request={"application/json": bulk_schema.BODY},
-        responses={
-            200: bulk_schema.ANSWERED,
-            202: bulk_schema.ACCEPTED,
-            **bulk_schema.ACTION_REFUSALS,
-        },
+def _filter(name: str) -> dict[str, Any]:
+    one = schema_of(EventFilterSet.base_filters[name].field)
+    if name == "context":
+        return {"type": "object", "additionalProperties": True}
+    if EventFilterSet.takes_several(name):
+        return {"oneOf": [one, {"type": "array", "items": one}]}
+    return one
+
+
+FILTERS = {
+    "type": "object",
+    "properties": {name: _filter(name) for name in EventFilterSet.parameters()},
+    "additionalProperties": False,
+}
+BODY = {
+    "oneOf": [
+        _body("ids", {**_IDS, "minItems": 1, "maxItems": MAX_IDS}, reason=_REASON),
+        _body("filters", FILTERS),
+        _body("token", {"type": "string"}, reason=_REASON),
+    ]
+}
+RESPONSES = {
+    200: OpenApiResponse(
+        PolymorphicProxySerializer(
+            "BulkAnswer", [ChangedSerializer, PreviewSerializer], resource_type_field_name=None
+        ),
+        "With `ids` those changed, with `filters` a preview.",
+    ),
+    202: OpenApiResponse(JobSerializer, "Confirmed; `Location` is where to follow the job."),
+    **{code: it for code, it in schema.ACTION_REFUSALS.items() if code != 404},
+    413: OpenApiResponse(schema.DETAIL, f"The body is larger than {BULK_BYTES} bytes."),
+    503: OpenApiResponse(schema.DETAIL, "The preview took too long: narrow the filters."),
+}
+
+
+def bulk_schema(action: str) -> Callable[[F], F]:
+    """Describe what resolves or reopens many events."""
+    return extend_schema(
+        operation_id=f"{action}_events",
+        summary=f"{action.capitalize()} many events, or all that match",
+        description=DESCRIPTION,
+        request={"application/json": BODY},
+        responses=RESPONSES,
     )
-    return described
-
-
-class BulkResolveView(BulkActionView):
-    action = EventAction.Action.RESOLVE
-
-    @_describe_action("resolve_events", "Resolve many events, or all that match")
-    def post(self, request: Request) -> Response:
-        return self.act(request)
-
-
-class BulkReopenView(BulkActionView):
-    action = EventAction.Action.REOPEN
-
-    @_describe_action("reopen_events", "Reopen many events, or all that match")
-    def post(self, request: Request) -> Response:
-        return self.act(request)
-
-
-class BulkJobView(APIView):
-    http_method_names = ["get", "head"]
-    permissions_of = {"GET": (VIEW,)}
-
-    @extend_schema(
-        operation_id="get_bulk_job",
-        summary="See how far a bulk job is",
-        tags=["events"],
-        parameters=[bulk_schema.JOB_ID],
-        responses={
-            200: JobSerializer,
-            **schema.READING_REFUSALS,
-            **bulk_schema.NO_JOB,
-        },
-    )
-    def get(self, request: Request, id: int) -> Response:
-        refuse_parameters(request.query_params)
-        job = get_job(id)
-        notice(job)
-        return Response(JobSerializer(job).data)
-
-
-class BulkJobStopView(APIView):
-    http_method_names = ["post"]
-    permissions_of = {"POST": (VIEW, RESOLVE)}
-
-    @extend_schema(
-        operation_id="stop_bulk_job",
-        summary="Stop a bulk job",
-        description="After the events it is at. One that has ended stays as it is.",
-        tags=["events"],
-        request=None,
-        parameters=[bulk_schema.JOB_ID],
-        responses={
-            200: JobSerializer,
-            **bulk_schema.ACTION_REFUSALS,
-            **bulk_schema.NO_JOB,
-        },
-    )
-    def post(self, request: Request, id: int) -> Response:
-        refuse_parameters(request.query_params)
-        if read_object(request):
-            raise ValidationError({"detail": "Nothing is to be sent here."})
-        BulkJob.objects.filter(pk=id).stop()
-        job = get_job(id)
-        notice(job)
-        return Response(JobSerializer(job).data)
 
 
 def act_on(action: str, ids: list[int], *, by: Actor, reason: str | None) -> list[int]:
@@ -167,9 +108,13 @@ def act_on(action: str, ids: list[int], *, by: Actor, reason: str | None) -> lis
     return sorted(changed)
 
 
-def get_job(job_id: int) -> BulkJob:
-    """Return the job. Raises `Http404`."""
-    job = BulkJob.objects.filter(pk=job_id).first()
-    if job is None:
-        raise Http404(f"There is no job {job_id}.")
+def confirm_preview(
+    token: str, action: str, *, user_id: Any, by: Actor, reason: str | None
+) -> BulkJob:
+    """Return the job of the preview, which will run. Raises `ValidationError`."""
+    try:
+        job = confirm(token, action, user_id=user_id, by=by, reason=reason)
+    except InvalidToken as error:
+        raise ValidationError({"token": [str(error)]}) from None
+    transaction.on_commit(workers.wake)
     return job

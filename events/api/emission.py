@@ -6,51 +6,21 @@ from typing import Any
 
 import psycopg
 from django.db import DatabaseError, transaction
-from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
-from rest_framework.response import Response
 
-from events.filters import refuse_parameters
 from events.models import SystemEvent
-from events.time_limit import time_limit
 from sovi_events.errors import InvalidEvent
 from sovi_events.record import Record, optional_uuid
 from sovi_events.writing.insert import REJECTIONS
 
-from . import emission_schema
 from .body import check_size
 from .emission_schema import EMISSION_BYTES, MAX_EVENTS
 from .errors import ServiceUnavailable
-from .idempotency import IdempotencyKey
-from .permissions import ADD, VIEW
-from .views import EventListView
 
 NOTHING_STORED = "Nothing was stored: send it again."
 MAX_NAMED = 100
 """Events named in one refusal."""
-
-
-class EventsView(EventListView):
-    permissions_of = {"GET": (VIEW,), "POST": (ADD,)}
-
-    @extend_schema(
-        operation_id="emit_events",
-        summary="Store one event or several",
-        description=emission_schema.DESCRIPTION,
-        tags=["events"],
-        request={"application/json": emission_schema.EMISSION},
-        parameters=[emission_schema.IDEMPOTENCY_KEY],
-        responses={201: emission_schema.STORED, **emission_schema.REFUSALS},
-    )
-    def post(self, request: Request) -> Response:
-        refuse_parameters(request.query_params)
-        key = IdempotencyKey.of(request)
-        events = read_events(request)
-        records = check(events)
-        with time_limit(advice=NOTHING_STORED):
-            ids = store(records) if key is None else key.once(events, lambda: store(records))
-        return Response({"ids": ids}, status=201)
 
 
 def read_events(request: Request) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 
 from sovi_events import catalog
 from sovi_events.record import NAME_CHARACTERS
@@ -109,3 +109,12 @@ REFUSALS = {
     422: OpenApiResponse(schema.DETAIL, f"Something else was sent under this {HEADER}."),
     503: OpenApiResponse(schema.DETAIL, "The database can't answer; send it again later."),
 }
+
+emission_schema = extend_schema(
+    operation_id="emit_events",
+    summary="Store one event or several",
+    description=DESCRIPTION,
+    request={"application/json": EMISSION},
+    parameters=[IDEMPOTENCY_KEY],
+    responses={201: STORED, **REFUSALS},
+)

@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Any
 
 from django.conf import settings
 from django.http import HttpResponseBase, StreamingHttpResponse
@@ -15,17 +14,14 @@ from rest_framework.request import Request
 
 from events.export.formats import FORMATS, Format
 from events.export.pages import Extent, read
-from events.filters import read_query
-from events.models import SystemEvent
 from events.models.event import SystemEventQuerySet
 from events.release import release_request
 from events.rows import read_rows
 from sovi_events.following import settled
 from sovi_events.following.position import MAX_ID
 
-from . import schema
 from .query import QuerySerializer, WholeNumberField
-from .views import EventView
+from .schema import READING_REFUSALS
 
 DESCRIPTION = """Ascending by id, settled events only. The file holds every event that matches up
 to the id in the header `X-Through-Id`, unless it has as many rows as the header `X-Max-Rows` says:
@@ -56,45 +52,41 @@ class ExportQuerySerializer(QuerySerializer):
     )
 
 
-class ExportView(EventView):
-    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
-        # The parameter chooses, not `Accept`; refusals are JSON whatever is accepted.
-        return super().perform_content_negotiation(request, force=True)
+export_schema = extend_schema(
+    operation_id="export_events",
+    summary="Export events to a file",
+    description=DESCRIPTION,
+    filters=True,
+    parameters=[ExportQuerySerializer],
+    responses={
+        (200, "text/csv"): OpenApiTypes.STR,
+        (200, "application/x-ndjson"): OpenApiTypes.STR,
+        **READING_REFUSALS,
+    },
+)
 
-    @extend_schema(
-        operation_id="export_events",
-        summary="Export events to a file",
-        description=DESCRIPTION,
-        tags=["events"],
-        parameters=[*schema.filter_parameters(), ExportQuerySerializer],
-        responses={
-            (200, "text/csv"): OpenApiTypes.STR,
-            (200, "application/x-ndjson"): OpenApiTypes.STR,
-            **schema.READING_REFUSALS,
-        },
+
+def export_file(request: Request, events: SystemEventQuerySet) -> HttpResponseBase:
+    """Answer the events as a file, its head alone to HEAD. Raises `ValidationError`."""
+    asked = ExportQuerySerializer.read(request.query_params)
+    name = asked["format"]
+    horizon = settled.read_horizon(read_rows)
+    extent = Extent(
+        asked["after_id"],
+        min(asked.get("max_id", MAX_ID), horizon.id),
+        min(asked.get("limit", MAX_ID), settings.SOVI_EXPORT_MAX_ROWS),
     )
-    def get(self, request: Request) -> HttpResponseBase:
-        query = request.query_params
-        events = read_query(query, SystemEvent.objects.all(), also=ExportQuerySerializer.names()).qs
-        asked = ExportQuerySerializer.read(query)
-        name = asked["format"]
-        horizon = settled.read_horizon(read_rows)
-        extent = Extent(
-            asked["after_id"],
-            min(asked.get("max_id", MAX_ID), horizon.id),
-            min(asked.get("limit", MAX_ID), settings.SOVI_EXPORT_MAX_ROWS),
-        )
-        headers = {
-            "Content-Disposition": f'attachment; filename="events-{_now()}.{name}"',
-            "Content-Type": FORMATS[name].content_type,
-            "X-Through-Id": str(extent.through_id),
-            "X-Max-Rows": str(extent.max_rows),
-            "Cache-Control": "no-store",
-            "X-Accel-Buffering": "no",
-        }
-        nothing = replace(extent, through_id=0)
-        content = _chunks(events, nothing if request.method == "HEAD" else extent, FORMATS[name])
-        return StreamingHttpResponse(content, headers=headers)
+    headers = {
+        "Content-Disposition": f'attachment; filename="events-{_now()}.{name}"',
+        "Content-Type": FORMATS[name].content_type,
+        "X-Through-Id": str(extent.through_id),
+        "X-Max-Rows": str(extent.max_rows),
+        "Cache-Control": "no-store",
+        "X-Accel-Buffering": "no",
+    }
+    nothing = replace(extent, through_id=0)
+    content = _chunks(events, nothing if request.method == "HEAD" else extent, FORMATS[name])
+    return StreamingHttpResponse(content, headers=headers)
 
 
 async def _chunks(

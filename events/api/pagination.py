@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
 
-from django.http import HttpRequest, QueryDict
 from rest_framework.exceptions import ValidationError
+from rest_framework.pagination import BasePagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from events import page
 from events.models.event import SystemEventQuerySet
-from events.representation import represent
 from events.rows import read_rows
+from events.time_limit import time_limit
 from sovi_events.following import settled
 from sovi_events.following.position import MAX_ID
 from sovi_events.statements import COLUMNS
@@ -26,7 +29,7 @@ from .query import ParsedField, QuerySerializer, WholeNumberField
 LIMIT = 50
 MAX_LIMIT = 500
 
-Page = dict[str, Any]
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -76,73 +79,85 @@ class PageQuerySerializer(QuerySerializer):
     )
 
 
-@dataclass(frozen=True)
-class PageRequest:
-    """Which page of a list is asked for."""
+class EventPagination(BasePagination):
+    """One page per request; the addresses of those beside it keep all other parameters."""
 
-    limit: int = LIMIT
-    cursor: Cursor | None = None
-    after_id: int | None = None
+    def paginate_queryset(
+        self, queryset: Any, request: Request, view: APIView | None = None
+    ) -> list[Any]:
+        """Return the page's rows. Raises `ValidationError`, `TookTooLong`."""
+        self.request = request
+        self.next: str | None = None
+        self.previous: str | None = None
+        self.position: dict[str, Any] = {}
+        asked = PageQuerySerializer.read(request.query_params)
+        with time_limit():
+            if "after_id" in asked:
+                return self._read_after(queryset, asked["after_id"], asked["limit"])
+            return self._read_at(queryset, asked.get("cursor"), asked["limit"])
 
-    @classmethod
-    def parse(cls, query: QueryDict) -> Self:
-        """Raises `ValidationError`."""
-        return cls(**PageQuerySerializer.read(query))
+    def get_paginated_response(self, data: Any) -> Response:
+        page = {"next": self.next, "previous": self.previous, "results": data}
+        return Response(page | self.position)
 
-    def read(self, events: SystemEventQuerySet, request: HttpRequest) -> Page:
-        """Return the page of `events`; `request` gives the address of the pages beside it."""
-        if self.after_id is not None:
-            return self._read_after(self.after_id, events, request)
-        return self._read_at(self.cursor, events, request)
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        address = {"type": "string", "format": "uri", "nullable": True}
+        properties = {
+            "next": {**address, "description": "The next page, null on the last."},
+            "previous": {**address, "description": "The page before this one."},
+            "results": schema,
+            "next_after_id": {
+                "type": "integer",
+                "description": "With `after_id`: where to go on, also after an empty page.",
+            },
+            "complete": {
+                "type": "boolean",
+                "description": "With `after_id`: false while later rows are still settling.",
+            },
+        }
+        required = ["next", "previous", "results"]
+        return {"type": "object", "properties": properties, "required": required}
 
-    def _read_at(
-        self, cursor: Cursor | None, events: SystemEventQuerySet, request: HttpRequest
-    ) -> Page:
+    def _read_at(self, events: SystemEventQuerySet, cursor: Cursor | None, limit: int) -> list[Row]:
         # One row beyond the page tells whether there is another.
         if cursor is not None and not cursor.older:
-            rows = _rows(events.filter(id__gt=cursor.id), self.limit + 1, ascending=True)
-            has_newer, has_older = len(rows) > self.limit, True
-            rows = rows[: self.limit][::-1]
+            rows = _rows(events.filter(id__gt=cursor.id), limit + 1, ascending=True)
+            has_newer, has_older = len(rows) > limit, True
+            rows = rows[:limit][::-1]
         else:
             older = events if cursor is None else events.filter(id__lt=cursor.id)
-            rows = _rows(older, self.limit + 1)
-            has_newer, has_older = cursor is not None, len(rows) > self.limit
-            rows = rows[: self.limit]
+            rows = _rows(older, limit + 1)
+            has_newer, has_older = cursor is not None, len(rows) > limit
+            rows = rows[:limit]
         if rows:
             newest, oldest = rows[0]["id"], rows[-1]["id"]
         else:
             # Nothing beyond the place itself: turning round meets the row it was made from.
             place = cursor.id if cursor is not None else 0
             newest, oldest = place - 1, place + 1
-        return {
-            "next": _address(request, cursor=Cursor(True, oldest)) if has_older else None,
-            "previous": _address(request, cursor=Cursor(False, newest)) if has_newer else None,
-            "results": [represent(row) for row in rows],
-        }
+        if has_older:
+            self.next = self._address(cursor=Cursor(True, oldest))
+        if has_newer:
+            self.previous = self._address(cursor=Cursor(False, newest))
+        return rows
 
-    def _read_after(self, after_id: int, events: SystemEventQuerySet, request: HttpRequest) -> Page:
+    def _read_after(self, events: SystemEventQuerySet, after_id: int, limit: int) -> list[Row]:
         horizon = settled.read_horizon(partial(read_rows, using=events.db))
         found = events.filter(id__gt=after_id, id__lte=horizon.id)
-        rows = _rows(found, self.limit, ascending=True)
-        is_full = len(rows) == self.limit
+        rows = _rows(found, limit, ascending=True)
+        is_full = len(rows) == limit
         next_after_id = rows[-1]["id"] if is_full else max(after_id, horizon.id)
-        return {
-            "next": _address(request, after_id=next_after_id) if is_full else None,
-            "previous": None,
-            "results": [represent(row) for row in rows],
-            "next_after_id": next_after_id,
-            "complete": horizon.complete,
-        }
+        if is_full:
+            self.next = self._address(after_id=next_after_id)
+        self.position = {"next_after_id": next_after_id, "complete": horizon.complete}
+        return rows
+
+    def _address(self, **parameters: object) -> str:
+        query = self.request.query_params.copy()
+        for name, value in parameters.items():
+            query[name] = str(value)
+        return self.request.build_absolute_uri(f"?{query.urlencode()}")
 
 
-def _rows(
-    events: SystemEventQuerySet, limit: int, *, ascending: bool = False
-) -> list[dict[str, Any]]:
+def _rows(events: SystemEventQuerySet, limit: int, *, ascending: bool = False) -> list[Row]:
     return list(page.read(events, limit, ascending=ascending).values(*COLUMNS))
-
-
-def _address(request: HttpRequest, **parameters: object) -> str:
-    query = request.GET.copy()
-    for name, value in parameters.items():
-        query[name] = str(value)
-    return request.build_absolute_uri(f"?{query.urlencode()}")

@@ -11,19 +11,18 @@ RESOLVE = "events.resolve_systemevent"
 
 
 class EventPermissions(BasePermission):
-    """Ask for the permissions the view names for the method: `permissions_of = {"GET": (VIEW,)}`.
+    """Ask for the permissions that the viewset names for its action, in `permissions_by_action`.
 
-    A method that the view serves but doesn't name is nobody's.
+    An action without any is denied to everyone.
     """
 
     def has_permission(self, request: Request, view: Any) -> bool:
         user = request.user
         if user is None or not user.is_authenticated:
             return False
-        method = "GET" if request.method == "HEAD" else request.method
-        if method not in view.allowed_methods:
+        if request.method not in view.allowed_methods:
             return True  # refused right after this, as 405
-        needed = getattr(view, "permissions_of", {}).get(method, ())
+        needed = getattr(view, "permissions_by_action", {}).get(view.action, ())
         lacking = [permission for permission in needed if not user.has_perm(permission)]
         self.message = f"This needs the permission {' and '.join(lacking)}."
         return bool(needed) and not lacking

@@ -1,22 +1,11 @@
-"""What OpenAPI says of parameters and refusals, taken from the code that reads and refuses them."""
+"""What OpenAPI says of refusals and actions."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable
 
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
-
-from events.filter_fields import (
-    NONE,
-    InstantField,
-    SearchField,
-    TrueFalseField,
-    UUIDsField,
-    ValuesField,
-)
-from events.filters import EventFilterSet
-from events.search.frozen import MAX_CHARACTERS
+from drf_spectacular.utils import F, OpenApiResponse, extend_schema
 
 from .body import BODY_BYTES
+from .serializers import ActionSerializer, EventSerializer
 
 DETAIL = {
     "type": "object",
@@ -49,42 +38,12 @@ ACTION_REFUSALS = {
 }
 
 
-def schema_of(field: Any) -> dict[str, Any]:
-    """The JSON schema of one value of a filter's field."""
-    if isinstance(field, UUIDsField):
-        uuid = {"type": "string", "format": "uuid"}
-        return {"anyOf": [uuid, {"type": "string", "enum": [NONE]}]}
-    if isinstance(field, ValuesField):
-        return {"type": "string", **({"enum": list(field.choices)} if field.choices else {})}
-    if isinstance(field, TrueFalseField):
-        return {"type": "boolean"}
-    if isinstance(field, InstantField):
-        return {"type": "string", "format": "date-time"}
-    if isinstance(field, SearchField):
-        return {"type": "string", "maxLength": MAX_CHARACTERS}
-    return {"type": "string"}
-
-
-def filter_parameters(*, without: Iterable[str] = ()) -> list[OpenApiParameter]:
-    parameters = []
-    for name, event_filter in EventFilterSet.base_filters.items():
-        if name in set(without):
-            continue
-        several = isinstance(event_filter.field, ValuesField)
-        schema = schema_of(event_filter.field)
-        description = str(event_filter.extra["help_text"])
-        parameters.append(
-            OpenApiParameter(
-                name,
-                {"type": "array", "items": schema} if several else schema,
-                description=f"{description} Repeat it or use commas." if several else description,
-                explode=True if several else None,
-                style="form" if several else None,
-            )
-        )
-    return parameters
-
-
-EVENT_ID = OpenApiParameter(
-    "id", {"type": "integer", "format": "int64"}, OpenApiParameter.PATH, required=True
-)
+def action_schema(action: str, description: str) -> Callable[[F], F]:
+    """Describe what resolves or reopens one event."""
+    return extend_schema(
+        operation_id=f"{action}_event",
+        summary=f"{action.capitalize()} an event",
+        description=description,
+        request=ActionSerializer,
+        responses={200: EventSerializer, **ACTION_REFUSALS},
+    )

@@ -43,18 +43,6 @@ class EventSerializer(serializers.Serializer[Any]):
         return represent(event if isinstance(event, Mapping) else vars(event))
 
 
-class EventPageSerializer(serializers.Serializer[Any]):
-    next = serializers.URLField(allow_null=True, help_text="The next page, null on the last.")
-    previous = serializers.URLField(allow_null=True, help_text="The page before this one.")
-    results = EventSerializer(many=True)
-    next_after_id = serializers.IntegerField(
-        required=False, help_text="With `after_id`: where to go on, also after an empty page."
-    )
-    complete = serializers.BooleanField(
-        required=False, help_text="With `after_id`: false while later rows are still settling."
-    )
-
-
 class EventTypeSerializer(serializers.Serializer[Any]):
     category = serializers.CharField()
     event_type = serializers.CharField(source="name")

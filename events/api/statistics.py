@@ -1,5 +1,6 @@
 """`GET /api/events/stats`: how many events there were, over time."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,7 +10,6 @@ from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import exceptions, serializers, status
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from events.filter_fields import NONE
 from events.filters import InvalidQuery, read_query
@@ -26,9 +26,8 @@ from events.statistics.counting import (
     count,
 )
 
-from . import schema
 from .query import ParsedField, QuerySerializer
-from .views import EventView
+from .schema import DETAIL, READING_REFUSALS
 
 DEFAULT_BUCKETS = 24
 RANGE = ("since", "until")
@@ -107,65 +106,69 @@ DESCRIPTION = f"""Counts the events that are there now, at most {MAX_BUCKETS} bu
 `until` are widened to whole buckets; by default they are the last {DEFAULT_BUCKETS} up to now."""
 
 
-class StatisticsView(EventView):
-    @extend_schema(
-        operation_id="count_events",
-        summary="Count events over time",
-        description=DESCRIPTION,
-        tags=["events"],
-        parameters=[*schema.filter_parameters(), StatisticsQuerySerializer],
-        responses={
-            200: StatisticsSerializer,
-            **schema.READING_REFUSALS,
-            503: OpenApiResponse(schema.DETAIL, "It takes too long, or the database is away."),
-        },
-    )
-    def get(self, request: Request) -> Response:
-        query = request.query_params
-        also = StatisticsQuerySerializer.names()
-        read = read_query(query, also=also).form.cleaned_data
-        asked = StatisticsQuerySerializer.read(query)
-        by, zone = asked["by"], asked["tz"]
-        buckets = _buckets(read.get("since"), read.get("until"), asked["bucket"], zone)
-        given = {
-            name: value
-            for name, value in read.items()
-            if name not in RANGE and value not in (None, [], "")
-        }
-        question = Question(
-            events=read_query(_without(query, *also, *RANGE), SystemEvent.objects.all()).qs,
-            by=by,
-            buckets=buckets,
-            filters={name: value for name, value in given.items() if name in COLUMNS.values()},
-            # The rollups know values alone.
-            only_columns=given.keys() <= set(COLUMNS.values())
-            and NONE not in given.get("device_id", []),
-        )
-        try:
-            counted = count(question)
-        except TooMuch:
-            raise NarrowTheRange from None
-        answer = {
-            "bucket": query.get("bucket", "1h"),
-            "by": by,
-            "tz": zone.key,
-            "since": buckets.since,
-            "until": buckets.end,
-            "starts": buckets.starts,
-            "groups": counted.groups,
-            "other": counted if counted.others else None,
-            "total": counted.total,
-        }
-        names = self._names(counted, request) if by == "device" else {}
-        with timezone.override(zone):  # the serializer's
-            return Response(StatisticsSerializer(answer, context={"names": names}).data)
+statistics_schema = extend_schema(
+    operation_id="count_events",
+    summary="Count events over time",
+    description=DESCRIPTION,
+    filters=True,
+    parameters=[StatisticsQuerySerializer],
+    responses={
+        200: StatisticsSerializer,
+        **READING_REFUSALS,
+        503: OpenApiResponse(DETAIL, "It takes too long, or the database is away."),
+    },
+)
 
-    def _names(self, counted: Statistics, request: Request) -> dict[str, str]:
-        """Return the devices' names by id, to who may see devices."""
-        if not request.user.has_perm(VIEW_DEVICE):
-            return {}
-        devices = Device.objects.in_bulk([group.value for group in counted.groups if group.value])
-        return {str(pk): device.name for pk, device in devices.items()}
+
+def count_events(request: Request, read: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the answer to a request whose filters were read as `read`.
+
+    Raises `ValidationError`, `InvalidQuery` and `NarrowTheRange`.
+    """
+    query = request.query_params
+    asked = StatisticsQuerySerializer.read(query)
+    by, zone = asked["by"], asked["tz"]
+    buckets = _buckets(read.get("since"), read.get("until"), asked["bucket"], zone)
+    given = {
+        name: value
+        for name, value in read.items()
+        if name not in RANGE and value not in (None, [], "")
+    }
+    question = Question(
+        events=read_query(_without(query, *asked, *RANGE), SystemEvent.objects.all()).qs,
+        by=by,
+        buckets=buckets,
+        filters={name: value for name, value in given.items() if name in COLUMNS.values()},
+        # The rollups know values alone.
+        only_columns=given.keys() <= set(COLUMNS.values())
+        and NONE not in given.get("device_id", []),
+    )
+    try:
+        counted = count(question)
+    except TooMuch:
+        raise NarrowTheRange from None
+    answer = {
+        "bucket": query.get("bucket", "1h"),
+        "by": by,
+        "tz": zone.key,
+        "since": buckets.since,
+        "until": buckets.end,
+        "starts": buckets.starts,
+        "groups": counted.groups,
+        "other": counted if counted.others else None,
+        "total": counted.total,
+    }
+    names = _names(counted, request) if by == "device" else {}
+    with timezone.override(zone):  # the serializer's
+        return StatisticsSerializer(answer, context={"names": names}).data
+
+
+def _names(counted: Statistics, request: Request) -> dict[str, str]:
+    """Return the devices' names by id, to who may see devices."""
+    if not request.user.has_perm(VIEW_DEVICE):
+        return {}
+    devices = Device.objects.in_bulk([group.value for group in counted.groups if group.value])
+    return {str(pk): device.name for pk, device in devices.items()}
 
 
 def _buckets(
