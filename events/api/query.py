@@ -1,6 +1,7 @@
 """Query parameters that are no filters: of pages, statistics and exports."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from django.http import QueryDict
@@ -13,6 +14,7 @@ class QuerySerializer(serializers.Serializer[Any]):
     """Validates such parameters, and describes them to OpenAPI."""
 
     @classmethod
+    @cache
     def names(cls) -> tuple[str, ...]:
         return tuple(cls().fields)
 

@@ -45,7 +45,6 @@ from .statistics import StatisticsQuerySerializer, count_events, statistics_sche
 # No docstrings on the class and its actions: drf-spectacular would publish them.
 class EventViewSet(ListModelMixin, GenericViewSet[SystemEvent]):
     http_method_names = ["get", "head", "post"]
-    queryset = SystemEvent.objects.all()
     serializer_class = EventSerializer
     lookup_url_kwarg = "id"
     lookup_value_converter = "int"
@@ -62,7 +61,7 @@ class EventViewSet(ListModelMixin, GenericViewSet[SystemEvent]):
         "statistics": (VIEW,),
         "export": (VIEW,),
         "create": (ADD,),
-        # They answer events.
+        # Their answers hold events.
         "resolve": (VIEW, RESOLVE),
         "reopen": (VIEW, RESOLVE),
         "resolve_many": (VIEW, RESOLVE),
