@@ -1,6 +1,6 @@
 """The filters of the event list: the same parameters for REST, the stream, exports and pages."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -155,24 +155,6 @@ def read_query(
     if errors:
         raise InvalidQuery(errors)
     return filterset
-
-
-def parse_each(
-    query: QueryDict, parsers: Mapping[str, Callable[[str], Any]]
-) -> tuple[dict[str, Any], dict[str, list[str]]]:
-    """Return what each parameter that is there holds, and the reasons of those refused.
-
-    A parser raises ValueError with the reason.
-    """
-    given: dict[str, Any] = {}
-    errors: dict[str, list[str]] = {}
-    for name, parse in parsers.items():
-        if name in query:
-            try:
-                given[name] = parse(str(query[name]))
-            except ValueError as error:
-                errors[name] = [str(error)]
-    return given, errors
 
 
 def refuse_parameters(query: QueryDict) -> None:
