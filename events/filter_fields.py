@@ -2,25 +2,21 @@
 
 import json
 import math
-import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 
+from events.event_filter import NONE as NONE
 from events.search.error import SearchError
 from events.search.frozen import read_search
 from events.search.query import Query
-
-NONE = "-"
-"""What asks for the events that name no device or no account."""
+from events.times import read_time
 
 CONTEXT_DEPTH = 20
-# In a query string a bare `+` is a space, so `...T00:00:00+02:00` arrives like this.
-_OFFSET_AFTER_SPACE = re.compile(r"(?<=\d) (?=\d{2}:?\d{2}$)")
 
 
 def check_storable(text: str) -> None:
@@ -102,7 +98,7 @@ class TrueFalseField(forms.Field):
 
 
 class InstantField(forms.Field):
-    """An ISO 8601 date-time, in UTC when it names no offset."""
+    """A time, or how long ago it is: see `events.times`."""
 
     widget = forms.TextInput
 
@@ -110,12 +106,9 @@ class InstantField(forms.Field):
         if not value:
             return None
         try:
-            instant = datetime.fromisoformat(_OFFSET_AFTER_SPACE.sub("+", value.strip()))
-            return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
-        except (ValueError, OverflowError):
-            raise ValidationError(
-                f"{value!r} is not an ISO 8601 date-time, such as 2026-01-31T12:00:00Z."
-            ) from None
+            return read_time(value)
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
 
 
 class JSONObjectField(forms.Field):

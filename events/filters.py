@@ -1,15 +1,14 @@
 """The filters of the event list: the same parameters for REST, the stream, exports and pages."""
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
-from uuid import UUID
 
 import django_filters
-from django.db.models import Q
 from django.http import QueryDict
 
+from events.event_filter import EventFilter
 from events.filter_fields import (
-    NONE,
     InstantField,
     JSONObjectField,
     SearchField,
@@ -20,9 +19,9 @@ from events.filter_fields import (
 from events.models import SystemEvent
 from events.models.event import SystemEventQuerySet
 from events.search import guide
-from events.search.meaning import condition
-from events.search.query import Query
 from sovi_events import catalog
+
+TIME = "this time (ISO 8601, in the site's zone without an offset, or how long ago, such as 2h)"
 
 
 class AnyOf(django_filters.Filter):  # type: ignore[misc]  # django-filter has no types
@@ -38,15 +37,6 @@ class AnyOfUUIDs(AnyOf):
     """The column holds one of the UUIDs given, or NULL where that is asked for."""
 
     field_class = UUIDsField
-
-    def filter(self, queryset: SystemEventQuerySet, value: list[UUID | str]) -> SystemEventQuerySet:
-        if NONE not in value:
-            filtered: SystemEventQuerySet = super().filter(queryset, value)
-            return filtered
-        uuids = [one for one in value if one != NONE]
-        return queryset.filter(
-            Q(**{f"{self.field_name}__isnull": True}) | Q(**{f"{self.field_name}__in": uuids})
-        )
 
 
 class Search(django_filters.Filter):  # type: ignore[misc]
@@ -79,11 +69,11 @@ class EventFilterSet(django_filters.FilterSet):  # type: ignore[misc]
     event_type = AnyOf("event_type", "Event type.")
     device_id = AnyOfUUIDs("device_id", "UUID of the device; - for none.")
     account_id = AnyOfUUIDs("account_id", "UUID of the account; - for none.")
-    resolved = TrueFalse(method="filter_resolved", help_text="Only resolved or only unresolved.")
+    resolved = TrueFalse("resolved", help_text="Only resolved or only unresolved.")
     resolved_by = AnyOf("resolved_by", "Who resolved it.", choices=catalog.RESOLVERS)
-    since = Instant("timestamp", "gte", help_text="From this ISO 8601 time on; UTC by default.")
-    until = Instant("timestamp", "lt", help_text="Before this ISO 8601 time; UTC by default.")
-    q = Search(method="filter_q", help_text=guide.AS_MARKDOWN)
+    since = Instant("timestamp", "gte", help_text=f"From {TIME} on.")
+    until = Instant("timestamp", "lt", help_text=f"Before {TIME}.")
+    q = Search(help_text=guide.AS_MARKDOWN)
     context = Containment(
         "context",
         "contains",
@@ -110,15 +100,13 @@ class EventFilterSet(django_filters.FilterSet):  # type: ignore[misc]
         """Whether a parameter may hold several values."""
         return isinstance(cls.base_filters.get(name), AnyOf)
 
-    def filter_resolved(
-        self, queryset: SystemEventQuerySet, name: str, value: bool
-    ) -> SystemEventQuerySet:
-        return queryset.resolved() if value else queryset.unresolved()
+    @cached_property
+    def event_filter(self) -> EventFilter:
+        """What is asked for, as a value; only where nothing was refused."""
+        return EventFilter.of(self.form.cleaned_data)
 
-    def filter_q(
-        self, queryset: SystemEventQuerySet, name: str, value: Query
-    ) -> SystemEventQuerySet:
-        return queryset.filter(condition(value))
+    def filter_queryset(self, queryset: SystemEventQuerySet) -> SystemEventQuerySet:
+        return queryset.matching(self.event_filter)
 
 
 class InvalidQuery(ValueError):

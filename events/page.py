@@ -12,7 +12,7 @@ from django.db.models import BooleanField
 from django.db.models.expressions import RawSQL
 from django.db.models.sql.where import WhereNode
 
-from events.conditions import Conditions
+from events.event_filter import EventFilter
 from events.models.event import SystemEventQuerySet
 from events.rows import read_rows
 from events.span import Span, ids_of_few
@@ -27,10 +27,10 @@ def read(
 ) -> SystemEventQuerySet:
     """Return the newest so many of the events, or the oldest, in this order, after `offset`."""
     order = "pk" if ascending else "-pk"
-    asked = Conditions.of(events)
+    asked = events.event_filter
     if _is_spanned(asked):
         ids = _read_span(events, asked, offset + limit, ascending=ascending)[offset:]
-        return _alone(events).filter(pk__in=ids).order_by(order)
+        return _without_filters(events).filter(pk__in=ids).order_by(order)
     if _index(asked) is None:
         return events.order_by(order)[offset : offset + limit]
     try:
@@ -38,12 +38,12 @@ def read(
     except EmptyResultSet:
         return events.none()
     chosen = RawSQL(f"system_events.id = ANY(ARRAY({sql}))", params, BooleanField())  # noqa: S611
-    return _alone(events).filter(chosen).order_by(order)
+    return _without_filters(events).filter(chosen).order_by(order)
 
 
 def count(events: SystemEventQuerySet, bound: int) -> int:
     """Count the events, at most `bound` of them."""
-    asked = Conditions.of(events)
+    asked = events.event_filter
     parts: Iterator[Part] = iter([partial(_ids, events, ordered=False)])
     if _is_spanned(asked) and _index(asked) is not None:
         parts = _parts_of_span(events, asked, ordered=False)
@@ -68,12 +68,12 @@ def newest_ids(events: SystemEventQuerySet, limit: int) -> index_scan.Statement:
     return _ids(events, limit)
 
 
-def _is_spanned(asked: Conditions) -> bool:
-    return "timestamp" in asked.others and "message" not in asked.others
+def _is_spanned(asked: EventFilter) -> bool:
+    return asked.asks_for("timestamp") and not asked.asks_for("message")
 
 
 def _read_span(
-    events: SystemEventQuerySet, asked: Conditions, limit: int, *, ascending: bool
+    events: SystemEventQuerySet, asked: EventFilter, limit: int, *, ascending: bool
 ) -> list[int]:
     ids: list[int] = []
     for part in _parts_of_span(events, asked, ascending=ascending):
@@ -88,13 +88,13 @@ def _read_span(
 
 def _parts_of_span(
     events: SystemEventQuerySet,
-    asked: Conditions,
+    asked: EventFilter,
     *,
     ascending: bool = False,
     ordered: bool = True,
 ) -> Iterator[Part]:
     """What is read one after the other, until a page is full."""
-    span = Span.of(events, asked.others["timestamp"])
+    span = Span.of(events)
     if span.is_small:
         yield partial(ids_of_few, events, ascending=ascending)
         return
@@ -106,9 +106,9 @@ def _parts_of_span(
     yield from parts if ascending else reversed(parts)
 
 
-def _index(asked: Conditions) -> Sequence[str] | None:
+def _index(asked: EventFilter) -> Sequence[str] | None:
     # Text is looked for by its own index.
-    return None if "message" in asked.others else index_scan.index_for(asked.equal, asked.resolved)
+    return None if asked.asks_for("message") else index_scan.index_for(asked.equal, asked.resolved)
 
 
 def _ids(
@@ -123,10 +123,10 @@ def _ids(
 
     Without `ordered` any that match will do.
     """
-    asked = Conditions.of(events)
+    asked = events.event_filter
     index = _index(asked)
     if index is None:
-        by_time = "timestamp" in asked.others and not ordered
+        by_time = asked.asks_for("timestamp") and not ordered
         order = "timestamp" if by_time else "pk" if ascending else "-pk"
         rows = events.order_by(order).values_list("pk")[offset : offset + limit]
         sql, params = rows.query.sql_with_params()
@@ -144,7 +144,7 @@ def _ids(
     )
 
 
-def _alone(events: SystemEventQuerySet) -> SystemEventQuerySet:
+def _without_filters(events: SystemEventQuerySet) -> SystemEventQuerySet:
     """Return the set without its filters, for rows that are known to match.
 
     Asked again, they would only tempt PostgreSQL to another plan.

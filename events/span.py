@@ -53,11 +53,11 @@ class Span(NamedTuple):
     high: int | None
 
     @classmethod
-    def of(cls, events: SystemEventQuerySet, lookups: list[Any]) -> Self:
-        """Look it up; `lookups` are the conditions on the timestamp."""
-        rows = events.model._default_manager.using(events.db).order_by()
-        rows.query.where.children += lookups
-        names = {lookup.lookup_name for lookup in lookups}
+    def of(cls, events: SystemEventQuerySet) -> Self:
+        """Look up where the events' times lie."""
+        times = events.event_filter.on("timestamp")
+        rows = events.model._default_manager.using(events.db).filter(times.to_q()).order_by()
+        names = {term.operator for term in times.terms}
         rows_ahead: Any = {"rows": Count("pk"), "low": Percentile("pk", part=STRAY)}
         first = rows.order_by("timestamp")[: FEW_ROWS + 1].aggregate(**rows_ahead)
         last = {"high": None}

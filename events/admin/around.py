@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from events import page
+from events.event_filter import EventFilter
 from events.models import SystemEvent
 
 WITHIN = timedelta(minutes=10)
@@ -17,9 +18,9 @@ def around(event: SystemEvent) -> list[SystemEvent]:
     """The event among its neighbours by time, the latest first; just itself if it has none."""
     found = {event.pk: event}
     events = SystemEvent.objects.defer("context")
-    for about in ({"device": event.device_id}, {"account": event.account_id}):
+    for about in ({"device_id": event.device_id}, {"account_id": event.account_id}):
         if None not in about.values():
-            same = events.filter(**about)
+            same = events.matching(EventFilter.where(**about))
             before = page.read(same.filter(pk__lt=event.pk), NEIGHBOURS)
             after = page.read(same.filter(pk__gt=event.pk), NEIGHBOURS, ascending=True)
             found |= {one.pk: one for one in (*before, *after)}

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from events import columns, page
+from events.event_filter import EventFilter
 from events.export.formats import FORMATS
 from events.filters import InvalidQuery, read_query
 from events.models import SystemEvent
@@ -20,7 +21,6 @@ from events.models.event import SystemEventQuerySet
 from events.search import guide
 from events.search.error import SearchError
 from events.search.frozen import read_search
-from events.search.meaning import condition
 from events.search.query import Query
 from events.stream.now import read_now
 from events.time_limit import TookTooLong, time_limit
@@ -51,7 +51,9 @@ class EventChangeList(BoundedChangeList):
             self.search = read_search(self.query)
         except SearchError as error:
             self.problems.append(_("Search: %(reason)s") % {"reason": error})
-        return super().get_queryset(request, exclude_parameters).filter(condition(self.search))
+        events: Any = super().get_queryset(request, exclude_parameters)
+        found: QuerySet[Any] = events.matching(EventFilter(search=self.search))
+        return found
 
     def get_results(self, request: HttpRequest) -> None:
         from_the_top = self.page_num <= 1 and ORDER_VAR not in self.params

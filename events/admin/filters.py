@@ -2,12 +2,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from django.contrib.admin import ListFilter
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from events.event_filter import EventFilter
 from sovi_events import catalog
 
 if TYPE_CHECKING:
@@ -89,9 +89,9 @@ class ChoiceFilter(UrlFilter):
         # As in REST, a parameter may be repeated or hold several values between commas.
         return super()._read([part for value in values for part in value.split(",")])
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         [(column, values)] = self.given.items()
-        return queryset.filter(**{f"{column}__in": values}) if values else queryset
+        return queryset.matching(EventFilter.where(**{column: values})) if values else queryset
 
     def choices(self, changelist: "BoundedChangeList") -> Iterator[Any]:  # type: ignore[override]
         [(name, values)] = self.given.items()

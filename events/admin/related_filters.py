@@ -1,12 +1,11 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from events.filter_fields import NONE
+from events.event_filter import NONE, EventFilter
 from events.models import Account, Device
 from events.names import MATCHES_BOUND, accounts_named, devices_named
 from events.time_limit import time_limit
@@ -39,12 +38,12 @@ class NameFilter(UrlFilter):
         [values] = self.given.values()
         return values[-1] if values else ""
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         [column] = self.parameter_names
         if not self.text:
             return queryset
         if self.text == NONE:
-            return queryset.filter(**{f"{column}__isnull": True})
+            return queryset.matching(EventFilter.where(**{f"{column}_id": None}))
         with time_limit():
             self.matches = self.find(self.text)
         if not self.matches:
@@ -54,7 +53,9 @@ class NameFilter(UrlFilter):
                 _("“%(text)s” stands for more than %(bound)s names: type more of it.")
                 % {"text": self.text, "bound": MATCHES_BOUND}
             )
-        return queryset.filter(**{f"{column}__in": [match.pk for match in self.matches]})
+        return queryset.matching(
+            EventFilter.where(**{f"{column}_id": [match.pk for match in self.matches]})
+        )
 
     def find(self, text: str) -> Sequence[Device | Account]:
         raise NotImplementedError

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from events import columns, page
 from events.bounded import bounded_count
+from events.event_filter import EventFilter
 from events.models import SystemEvent
 
 from .read_only import ReadOnlyAdmin
@@ -46,7 +47,9 @@ class SubjectAdmin(ReadOnlyAdmin):
     def detail_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         if not request.user.has_perm("events.view_systemevent"):
             return {"summary": self.summary, "shows_events": False}
-        events = SystemEvent.objects.filter(**{self.events_parameter: row}).defer("context")
+        events = SystemEvent.objects.matching(
+            EventFilter.where(**{f"{self.events_parameter}_id": row.pk})
+        ).defer("context")
         latest = [columns.cells(event) for event in page.read(events, LATEST_ROWS)]
         return {
             "summary": self.summary,

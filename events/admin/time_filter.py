@@ -1,15 +1,14 @@
-import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from events.event_filter import EventFilter
+from events.times import is_ago, read_time
 from sovi_events.following.position import MAX_ID
 
 from .filters import Chip, UrlFilter
@@ -23,28 +22,6 @@ PRESETS = {
     "24h": gettext_lazy("24 h"),
     "7d": gettext_lazy("7 d"),
 }
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_AGO = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
-
-
-def read_instant(text: str) -> datetime:
-    """Read "15m", "2h", "7d" as that long ago, anything else as ISO 8601; raise ValueError.
-
-    A time without offset is in the site's time zone.
-    """
-    try:
-        if match := _AGO.fullmatch(text):
-            amount, unit = match.groups()
-            return timezone.now() - timedelta(**{_UNITS[unit]: int(amount)})
-        instant = parse_datetime(text)
-        if instant is None:
-            raise ValueError(text)
-        if timezone.is_naive(instant):
-            instant = timezone.make_aware(instant)
-        # Years at either end of the calendar have no UTC.
-        return instant.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError(text) from error
 
 
 class RangeFilter(UrlFilter):
@@ -62,16 +39,13 @@ class RangeFilter(UrlFilter):
     @property
     def typed_parameters(self) -> tuple[str, ...]:
         # A relative start has no field; its hidden input yields to a time typed after it.
-        return ("until",) if _AGO.fullmatch(self._text("since")) else ("since", "until")
+        return ("until",) if is_ago(self._text("since")) else ("since", "until")
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         since, until = self._instant("since"), self._instant("until")
         if since and until and since > until:
             self.problems.append(_("Time: “from” is later than “until”."))
-        if since:
-            queryset = queryset.filter(timestamp__gte=since)
-        if until:
-            queryset = queryset.filter(timestamp__lt=until)
+        queryset = queryset.matching(EventFilter.of({"since": since, "until": until}))
         if (max_id := self._max_id()) is not None:
             queryset = queryset.filter(pk__lte=max_id)
         return queryset
@@ -92,7 +66,7 @@ class RangeFilter(UrlFilter):
     def _instant(self, name: str) -> datetime | None:
         text = self._text(name)
         try:
-            return read_instant(text) if text else None
+            return read_time(text) if text else None
         except ValueError:
             self.problems.append(
                 _("Time: “%(text)s” is not a time such as 2025-01-31T18:30:00, 15m, 2h or 7d.")
@@ -115,7 +89,7 @@ class RangeFilter(UrlFilter):
                 yield Chip(str(label), self.shown(text), changelist.link(**{name: []}))
 
     def shown(self, value: str) -> str:
-        if _AGO.fullmatch(value):
+        if is_ago(value):
             return _("%(duration)s ago") % {"duration": PRESETS.get(value, value)}
         return value.replace("T", " ")
 
@@ -134,10 +108,10 @@ class RangeFilter(UrlFilter):
         ]
 
     def _for_input(self, text: str) -> str:
-        if not text or _AGO.fullmatch(text):
+        if not text or is_ago(text):
             return ""
         try:
-            local = timezone.localtime(read_instant(text))
+            local = timezone.localtime(read_time(text))
         except (ValueError, OverflowError):
             return ""
         return local.replace(tzinfo=None).isoformat(timespec="seconds")

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import connection
 
 from events.bounded import COUNT_BOUND, BoundedCount
+from events.event_filter import EventFilter
 from events.models import SystemEvent
 from events.models.event import SystemEventQuerySet
 
@@ -38,15 +39,16 @@ class Kind:
         self, severities: Sequence[str], categories: Sequence[str], newest_id: int
     ) -> SystemEventQuerySet:
         """The unresolved events of this kind up to an id; without categories, of all of them."""
-        events = SystemEvent.objects.unresolved().filter(
+        kind = EventFilter.where(
+            resolved=False,
             event_type=self.event_type,
-            severity__in=severities,
-            pk__lte=newest_id,
-            # `= NULL` is never true, so that NULL has to be asked for by name.
-            **({"device": self.device_id} if self.device_id else {"device__isnull": True}),
-            **({"account": self.account_id} if self.account_id else {"account__isnull": True}),
+            severity=severities,
+            device_id=self.device_id,
+            account_id=self.account_id,
         )
-        return events.filter(category__in=categories) if categories else events
+        if categories:
+            kind &= EventFilter.where(category=categories)
+        return SystemEvent.objects.matching(kind).filter(pk__lte=newest_id)
 
 
 @dataclass(frozen=True)

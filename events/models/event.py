@@ -6,6 +6,7 @@ from django.db import connections, models
 from django.db.models.functions import Now
 
 from events.actor import Actor
+from events.event_filter import EventFilter
 from sovi_events import statements
 from sovi_events.action import parameters
 from sovi_events.record import Record
@@ -26,12 +27,38 @@ STATEMENTS: dict[str, str] = {
 
 
 class SystemEventQuerySet(models.QuerySet["SystemEvent"]):
+    event_filter = EventFilter()
+    """What `matching` was given: pages are read by the index that serves it."""
+
+    def matching(self, event_filter: EventFilter) -> Self:
+        """Return those of the events that a filter asks for."""
+        found = self.filter(event_filter.to_q())
+        found.event_filter = self.event_filter & event_filter
+        return found
+
     def unresolved(self) -> Self:
         """A NULL `resolved` is unresolved, as the specification's DDL allows one."""
-        return self.filter(resolved__is_not_true=True)
+        return self.matching(EventFilter.where(resolved=False))
 
     def resolved(self) -> Self:
-        return self.filter(resolved=True)
+        return self.matching(EventFilter.where(resolved=True))
+
+    def _clone(self) -> Self:
+        clone = super()._clone()  # type: ignore[misc]
+        clone.event_filter = self.event_filter
+        return clone  # type: ignore[no-any-return]
+
+    def __or__(self, other: Self) -> Self:  # type: ignore[override]
+        return self._unfiltered(super().__or__(other))
+
+    def __xor__(self, other: Self) -> Self:  # type: ignore[override]
+        return self._unfiltered(super().__xor__(other))
+
+    def _unfiltered(self, either: Any) -> Self:
+        """Alternatives have no filter in common."""
+        either = either.all()
+        either.event_filter = EventFilter()
+        return either  # type: ignore[no-any-return]
 
     def emit(self, records: Sequence[Record]) -> list[int]:
         """Store one or more events, all or none; return their ids in the order given.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-from events.durations import parse_duration
+from events.times import parse_duration
 from sovi_events import catalog
 
 

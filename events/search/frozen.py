@@ -9,11 +9,11 @@ from typing import Any
 from django.utils import timezone
 
 from events.names import MATCHES_BOUND, accounts_named, devices_named
+from events.times import read_time, written
 
 from .error import SearchError
 from .parser import parse
 from .query import Column, Query, Value
-from .times import read_time, written
 
 MAX_CHARACTERS = 2000
 """Of what is typed; frozen it may be longer, as a name may stand for many ids."""
@@ -69,7 +69,7 @@ def _frozen(column: Column, text: str, now: datetime) -> Column:
 
 def _frozen_values(key: str, text: str, now: datetime) -> list[str]:
     if key in ("since", "until"):
-        return [written(read_time(text, now=now, zone=timezone.get_default_timezone()))]
+        return [written(read_time(text, now=now))]
     if key in _NAMED:
         return _ids(key, text)
     return [text]

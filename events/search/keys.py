@@ -4,10 +4,9 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from events.times import read_time
 from sovi_events import catalog
 from sovi_events.following.position import MAX_ID
-
-from .times import read_time
 
 # Any will do: what a duration is counted from has no say in whether it is one.
 _SOME_TIME = datetime(2026, 1, 1, tzinfo=UTC)

@@ -2,10 +2,11 @@
 
 import json
 import operator
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import reduce
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Q
 
@@ -13,14 +14,17 @@ from . import lookups  # noqa: F401 - registers what the conditions below ask by
 from .parser import is_number
 from .query import Column, Context, Query, Term, Value, Words
 
-_COLUMNS = {
+COLUMNS = {
     "severity": "severity",
     "category": "category",
     "type": "event_type",
     "device": "device_id",
     "account": "account_id",
     "resolved_by": "resolved_by",
-    "id": "pk",
+    "id": "id",
+    "resolved": "resolved",
+    "since": "timestamp",
+    "until": "timestamp",
 }
 _LITERALS = {"true": True, "false": False, "null": None}
 
@@ -38,7 +42,8 @@ def _condition_of_term(term: Term) -> Q:
             # Not by negation: a NULL is unresolved, and must not be both.
             return _resolved((value.text == "yes") is not term.negated)
         case Column(key, values):
-            found = _condition_of_column(key, [value.text for value in values])
+            column, operator, given = condition_of_column(key, [value.text for value in values])
+            found = Q(**{f"{column}__{operator}": given if operator == "in" else given[0]})
         case Context():
             found = _condition_of_context(term.what)
     return ~found if term.negated else found
@@ -48,11 +53,12 @@ def _resolved(wanted: bool) -> Q:
     return Q(resolved=True) if wanted else Q(resolved__is_not_true=True)
 
 
-def _condition_of_column(key: str, values: list[str]) -> Q:
+def condition_of_column(key: str, values: list[str]) -> tuple[str, str, tuple[Any, ...]]:
+    """Return which column a key asks for, by which operator, and for which values."""
     if key in ("since", "until"):
-        instant = datetime.fromisoformat(values[0])
-        return Q(timestamp__gte=instant) if key == "since" else Q(timestamp__lt=instant)
-    return Q(**{f"{_COLUMNS[key]}__in": values})
+        return COLUMNS[key], "gte" if key == "since" else "lt", (datetime.fromisoformat(values[0]),)
+    read: Callable[[str], Any] = {"device": UUID, "account": UUID, "id": int}.get(key, str)
+    return COLUMNS[key], "in", tuple(map(read, values))
 
 
 def _condition_of_context(context: Context) -> Q:

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass, field
-from typing import Self
 
 BARE_VALUE = re.compile(r'[^\s",]+')
 BARE_SEGMENT = re.compile(r'[^\s":<>=,.]+')
@@ -22,8 +21,9 @@ class Words:
     text: str
 
     def __str__(self) -> str:
-        is_path = self.text.startswith("context.")
-        return self.text if _BARE_WORD.fullmatch(self.text) and not is_path else quoted(self.text)
+        means_else = self.text == "OR" or self.text.startswith("context.")
+        is_bare = _BARE_WORD.fullmatch(self.text) and not means_else
+        return self.text if is_bare else quoted(self.text)
 
 
 @dataclass(frozen=True)
@@ -95,12 +95,3 @@ class Query:
             isinstance(term.what, Column) and term.what.key in keys and not term.negated
             for term in self.terms
         )
-
-    def without(self, *keys: str) -> Self:
-        """Return the query without the terms of these columns' keys."""
-        kept = (
-            term
-            for term in self.terms
-            if not (isinstance(term.what, Column) and term.what.key in keys)
-        )
-        return type(self)(tuple(kept))

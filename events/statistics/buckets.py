@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
 
-from events.durations import parse_duration
+from events.times import parse_duration
 
 MAX_BUCKETS = 2_000
 DAY = timedelta(days=1)

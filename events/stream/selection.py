@@ -4,17 +4,15 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import psycopg
-from django.http import QueryDict
 
 from events import page
-from events.filters import EventFilterSet, read_query
-from events.models.event import SystemEventQuerySet
-from events.search.meaning import condition
+from events.event_filter import EventFilter
+from events.models import SystemEvent
 
 from .contents import ACTIONS, EVENTS, Feed
 
 OUTCOMES = ("resolved", "resolved_by")
-"""Filters, and keys of a search, that actions are not asked for: they change just that."""
+"""Columns that actions are not asked for: they change just that."""
 
 
 class Query(NamedTuple):
@@ -25,22 +23,15 @@ class Query(NamedTuple):
 
 
 class Selection:
-    """The list's filters, compiled once. Two that were asked for alike are equal."""
+    """A filter, compiled once. Two of equal filters are equal."""
 
-    def __init__(self, filterset: EventFilterSet, query: QueryDict) -> None:
-        asked = {name: query.getlist(name) for name in filterset.parameters() if name in query}
-        standing = QueryDict(mutable=True)
-        for name in asked.keys() - {*OUTCOMES, "q"}:
-            standing.setlist(name, asked[name])
-        touched = read_query(standing).qs
-        if search := filterset.form.cleaned_data.get("q"):
-            # As it was frozen: what "2h" and a device's name stood for when the stream began.
-            asked["q"] = [str(search)]
-            touched = touched.filter(condition(search.without(*OUTCOMES)))
-        self._key = tuple((name, tuple(values)) for name, values in asked.items())
-        self._events = filterset.qs
-        self._queries = {EVENTS: _ids(self._events), ACTIONS: _ids(touched)}
-        self.everything = not self._events.query.where
+    def __init__(self, event_filter: EventFilter) -> None:
+        self._filter = event_filter
+        self._queries = {
+            EVENTS: Query(*event_filter.to_sql()),
+            ACTIONS: Query(*event_filter.without(*OUTCOMES).to_sql()),
+        }
+        self.everything = not event_filter
 
     def query(self, feed: Feed) -> Query:
         """Return what tells whose events, or the actions on which events, are wanted."""
@@ -48,13 +39,14 @@ class Selection:
 
     def newest(self, through_id: int, count: int) -> Query:
         """Return what answers the newest events that match up to an id, at most so many."""
-        return Query(*page.newest_ids(self._events.filter(pk__lte=through_id), count))
+        events = SystemEvent.objects.matching(self._filter).filter(pk__lte=through_id)
+        return Query(*page.newest_ids(events, count))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Selection) and self._key == other._key
+        return isinstance(other, Selection) and self._filter == other._filter
 
     def __hash__(self) -> int:
-        return hash(self._key)
+        return hash(self._filter)
 
 
 async def matching(
@@ -80,7 +72,3 @@ async def matching(
         selection: frozenset(event_id for found, event_id in rows if found == number)
         for number, selection in enumerate(selections)
     }
-
-
-def _ids(events: SystemEventQuerySet) -> Query:
-    return Query(*events.order_by().values_list("pk").query.sql_with_params())

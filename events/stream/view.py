@@ -104,7 +104,7 @@ async def _select(query: QueryDict) -> Selection:
 
 
 def _selection(query: QueryDict) -> Selection:
-    return Selection(read_query(query, also=[TOKEN_PARAMETER, BACKLOG_PARAMETER]), query)
+    return Selection(read_query(query, also=[TOKEN_PARAMETER, BACKLOG_PARAMETER]).event_filter)
 
 
 async def _chunks(client: Client) -> AsyncGenerator[bytes, None]:

@@ -177,7 +177,7 @@ def a_client(hub: Hub, *, user_id: int = 1, **options: Any) -> Client:
 def selection(**parameters: str) -> Selection:
     query = QueryDict(mutable=True)
     query.update(parameters)
-    return Selection(read_query(query), query)
+    return Selection(read_query(query).event_filter)
 
 
 @dataclass

@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 
 from events import page, span
+from events.event_filter import EventFilter
 from events.models import Account, Device, SystemEvent
 from events.models.event import SystemEventQuerySet
 from sovi import events as library
@@ -26,6 +27,8 @@ MATCHING: dict[str, list[Any]] = {
     "account": [None, [1]],
     "resolved_by": [None, ["human", "auto"]],
 }
+
+NAMES = {"device": "device_id", "account": "account_id"}
 
 
 @pytest.fixture
@@ -71,7 +74,7 @@ def asked_for(
         if values is not None:
             if column in subjects:
                 values = [subjects[column][number] for number in values]
-            events = events.filter(**{f"{column}__in": values})
+            events = events.matching(EventFilter.where(**{NAMES.get(column, column): values}))
     if resolved is not None:
         events = events.resolved() if resolved else events.unresolved()
     return events
@@ -101,29 +104,31 @@ def test_every_combination_of_filters_gives_the_plain_querys_page_and_count(
 
 def test_conditions_besides_hold_within_a_merged_page(many: dict[str, list[uuid.UUID]]) -> None:
     middle = ids(SystemEvent.objects.order_by("pk"))[200]
-    events = SystemEvent.objects.filter(severity__in=["error", "info"], pk__lt=middle).exclude(
-        category="device"
-    )
+    some = EventFilter.where(severity=["error", "info"])
+    events = SystemEvent.objects.matching(some).filter(pk__lt=middle).exclude(category="device")
     expected = ids(events.order_by("-pk"))
     assert ids(page.read(events, 20)) == expected[:20]
     assert page.count(events, 1000) == len(expected) > 0
 
 
 def test_alternatives_are_not_taken_for_conditions(many: dict[str, list[uuid.UUID]]) -> None:
-    some = SystemEvent.objects.filter(severity="error") | SystemEvent.objects.filter(category="x")
+    errors = SystemEvent.objects.matching(EventFilter.where(severity="error"))
+    some = errors | SystemEvent.objects.matching(EventFilter.where(category="scheduler"))
+    one = errors ^ SystemEvent.objects.matching(EventFilter.where(category="scheduler"))
     none = SystemEvent.objects.exclude(severity="error")
-    for events in (some, none):
+    for events in (some, one, none):
         assert ids(page.read(events, 10_000)) == ids(events.order_by("-pk"))
         assert page.count(events, 10_000) == events.count()
 
 
 def test_a_filter_given_twice_must_hold_twice(many: dict[str, list[uuid.UUID]]) -> None:
-    events = SystemEvent.objects.filter(severity__in=["error", "odd"]).filter(severity="odd")
+    twice = EventFilter.where(severity=["error", "odd"]) & EventFilter.where(severity="odd")
+    events = SystemEvent.objects.matching(twice)
     assert {event.severity for event in page.read(events, 50)} == {"odd"}
 
 
 def test_no_value_gives_no_event(many: dict[str, list[uuid.UUID]]) -> None:
-    events = SystemEvent.objects.filter(severity__in=[])
+    events = SystemEvent.objects.matching(EventFilter.where(severity=[]))
     assert ids(page.read(events, 10)) == []
     assert page.count(events, 10) == 0
 
@@ -175,15 +180,17 @@ def spread(many: dict[str, list[uuid.UUID]], monkeypatch: pytest.MonkeyPatch) ->
 def test_a_span_of_time_gives_the_plain_querys_page_wherever_late_rows_lie(
     many: dict[str, list[uuid.UUID]], spread: datetime
 ) -> None:
-    sides = [{}, {"severity__in": ["error"]}, {"device_id": many["device"][0]}, {"message": ""}]
+    sides: list[dict[str, Any]]
+    sides = [{}, {"severity": ["error"]}, {"device_id": many["device"][0]}, {"resolved": False}]
     for _ in range(40):
         since, until = sorted(spread + timedelta(minutes=random.randint(-50, 500)) for _ in "ab")
         for times in (
-            {"timestamp__gte": since},
-            {"timestamp__lt": until},
-            {"timestamp__gte": since, "timestamp__lt": until},
+            {"since": since},
+            {"until": until},
+            {"since": since, "until": until},
         ):
-            events = SystemEvent.objects.filter(**times, **random.choice(sides))
+            asked = EventFilter.of(times) & EventFilter.where(**random.choice(sides))
+            events = SystemEvent.objects.matching(asked)
             expected = ids(events.order_by("-pk"))
             assert ids(page.read(events, 12)) == expected[:12], times
             assert ids(page.read(events, 12, offset=20)) == expected[20:32], times

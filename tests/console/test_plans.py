@@ -151,7 +151,7 @@ def test_the_librarys_query_reads_along_indexes(
 @pytest.mark.parametrize("filters", FILTERS, ids=str)
 def test_a_stream_catches_up_along_indexes(db: None, filters: Filters) -> None:
     query = as_query(filters)
-    selection = Selection(read_query(query), query)
+    selection = Selection(read_query(query).event_filter)
     wanted, newest = selection.query(EVENTS), selection.newest(ROWS, 100)
     # At ten million rows a window is as small a part of the table.
     window = [[ROWS // 2], [ROWS // 2 + catch_up.WINDOW_IDS * ROWS // 10_000_000]]

@@ -21,11 +21,11 @@ from django.test import override_settings
 from django.utils import timezone
 
 from events.actor import Actor
-from events.durations import parse_duration
 from events.models import EventAction, SystemEvent
 from events.retention import pruning
 from events.retention.policy import Policy
 from events.retention.pruning import count_due, one_at_a_time, prune
+from events.times import parse_duration
 from sovi_events import database
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -196,6 +196,9 @@ def test_each_form_of_a_term_is_read(text: str, what: Any) -> None:
         ("context.a>1e999", 10, "This must be a number"),
         (f"context{'.a' * 21}:1", 47, f"At most {MAX_PATH} levels"),
         ("a " * 51, 100, f"A search has at most {MAX_TERMS} terms"),
+        ("captcha OR login", 8, "A search has no OR: one of several values is type:a,b"),
+        ("captcha || login", 8, "A search has no OR"),
+        ("OR", 0, 'Put quotes around "OR"'),
         ("a\0", 1, "NUL characters are not allowed"),
         ("a\ud800", 1, "Unpaired surrogates are not allowed"),
     ],
@@ -212,8 +215,3 @@ def test_every_example_of_the_guide_can_be_read() -> None:
         assert parse(text).terms, text
     named = " ".join(f"{text} {meaning}" for text, meaning in EXAMPLES)
     assert [key for key in KEYS if f"{key}:" not in named] == []
-
-
-def test_terms_of_a_column_can_be_left_out() -> None:
-    query = parse("a resolved:no -resolved_by:human severity:error context.resolved:no")
-    assert str(query.without("resolved", "resolved_by")) == ("a severity:error context.resolved:no")
