@@ -104,6 +104,14 @@ class EventFilter:
         """Return the part that asks for these columns."""
         return type(self)(tuple(term for term in self.terms if term.column in columns))
 
+    def split(self, column: str) -> tuple[dict[str, Any], Self]:
+        """Return the values of the column's parameters by operator, and the filter without them."""
+        values = {
+            term.operator: term.values[0] for term in self.parameters if term.column == column
+        }
+        kept = tuple(term for term in self.parameters if term.column != column)
+        return values, type(self)(kept, self.search)
+
     def without(self, *columns: str) -> Self:
         """Return what is asked for besides these columns, negated terms included."""
         kept = tuple(term for term in self.parameters if term.column not in columns)

@@ -5,14 +5,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.http import QueryDict
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import exceptions, serializers, status
 from rest_framework.request import Request
 
-from events.filter_fields import NONE
-from events.filters import InvalidQuery, read_query
+from events.event_filter import EventFilter
+from events.filters import InvalidQuery
 from events.models import Device, SystemEvent
 from events.statistics.buckets import MAX_BUCKETS, Buckets, cover, parse_length
 from events.statistics.counting import (
@@ -30,7 +29,6 @@ from .query import ParsedField, QuerySerializer
 from .schema import DETAIL, READING_REFUSALS
 
 DEFAULT_BUCKETS = 24
-RANGE = ("since", "until")
 VIEW_DEVICE = "events.view_device"
 
 
@@ -120,28 +118,25 @@ statistics_schema = extend_schema(
 )
 
 
-def count_events(request: Request, read: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the answer to a request whose filters were read as `read`.
+def count_events(request: Request, event_filter: EventFilter) -> Mapping[str, Any]:
+    """Return the answer to a request that asks for these events.
 
     Raises `ValidationError`, `InvalidQuery` and `NarrowTheRange`.
     """
     query = request.query_params
     asked = StatisticsQuerySerializer.read(query)
     by, zone = asked["by"], asked["tz"]
-    buckets = _buckets(read.get("since"), read.get("until"), asked["bucket"], zone)
-    given = {
-        name: value
-        for name, value in read.items()
-        if name not in RANGE and value not in (None, [], "")
-    }
+    times, others = event_filter.split("timestamp")
+    since, until = (times.get(operator) for operator in ("gte", "lt"))
+    buckets = _buckets(since, until, asked["bucket"], zone)
+    filters = {name: values for name, values in others.equal.items() if name in COLUMNS.values()}
     question = Question(
-        events=read_query(_without(query, *asked, *RANGE), SystemEvent.objects.all()).qs,
+        events=SystemEvent.objects.matching(others),
         by=by,
         buckets=buckets,
-        filters={name: value for name, value in given.items() if name in COLUMNS.values()},
+        filters=filters,
         # The rollups know values alone.
-        only_columns=given.keys() <= set(COLUMNS.values())
-        and NONE not in given.get("device_id", []),
+        only_columns=len(filters) == len(others.terms) and not others.residue.terms,
     )
     try:
         counted = count(question)
@@ -179,10 +174,3 @@ def _buckets(
         return cover(since or end - (DEFAULT_BUCKETS - 1) * length, end, length, zone)
     except (ValueError, OverflowError) as error:
         raise InvalidQuery({"since": [str(error)]}) from None
-
-
-def _without(query: QueryDict, *names: str) -> QueryDict:
-    rest = query.copy()
-    for name in names:
-        rest.pop(name, None)
-    return rest

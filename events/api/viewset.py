@@ -127,7 +127,7 @@ class EventViewSet(ListModelMixin, GenericViewSet[SystemEvent]):
     @action(detail=False, url_path="stats", query_serializer_class=StatisticsQuerySerializer)
     def statistics(self, request: Request) -> Response:
         filterset = EventFilterBackend().get_filterset(request, self.get_queryset(), self)
-        return Response(count_events(request, filterset.form.cleaned_data))
+        return Response(count_events(request, filterset.event_filter))
 
     @export_schema
     @action(detail=False, query_serializer_class=ExportQuerySerializer)
