@@ -222,7 +222,10 @@ def _parameters() -> Any:
 
 def _waiting_for_locks() -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity"
+            " WHERE wait_event_type = 'Lock' AND datname = current_database())"
+        )
         return bool(cursor.fetchone()[0])
 
 
