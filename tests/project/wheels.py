@@ -29,7 +29,9 @@ def run(*command: object, **environment: str) -> str:
 def build(project: Path, folder: Path) -> Path:
     """Return the wheel as pip builds it, from a copy: setuptools writes beside what it builds."""
     source = folder / "project"
-    shutil.copytree(project, source, ignore=shutil.ignore_patterns(".*", "build", "*.egg-info"))
+    # Of __pycache__ files come and go while other tests run.
+    left_out = shutil.ignore_patterns(".*", "build", "*.egg-info", "__pycache__")
+    shutil.copytree(project, source, ignore=left_out)
     # Without isolation setuptools is this environment's, and no registry is asked.
     options = ("--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", folder)
     run(sys.executable, "-m", "pip", "wheel", "--quiet", *options, source)
