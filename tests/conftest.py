@@ -1,7 +1,6 @@
 """One database a run, on the server `sovi_events.database` names, and one web server beside it."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ import httpx
 import psycopg
 import pytest
 from chromium import Chromium
+from ports import free_port
 from psycopg import sql
 
 from sovi_events import client, database
@@ -127,12 +127,6 @@ class Server:
 
     url: str
     process: subprocess.Popen[bytes]
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def start_server(log: Path, port: int | None = None) -> Server:

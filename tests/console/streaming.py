@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import httpx
 import psycopg
 from django.contrib.auth import get_user_model
 from django.http import QueryDict
+from ports import free_port
 
 from events.credentials import Credential
 from events.filters import read_query
@@ -105,10 +105,7 @@ def run_server(
     log: Path, *, port: int | None = None, **environment: str
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Run a web server of its own, with settings of its own; yield its URL and process."""
-    if port is None:
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            port = listener.getsockname()[1]
+    port = port or free_port()
     command = [sys.executable, "-m", "uvicorn", "sovi_site.asgi:application", "--port", str(port)]
     with log.open("ab") as output:
         process = subprocess.Popen(
