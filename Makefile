@@ -6,8 +6,9 @@ INSTALLED := $(VENV)/.installed
 COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
 NAME ?=
+WORKERS ?= 4
 
-.PHONY: setup run test lint format bench demo requirements clean
+.PHONY: setup run test check soak lint format bench demo requirements clean
 
 setup: $(INSTALLED)  ## make .venv with the pinned dependencies
 
@@ -23,8 +24,14 @@ run: setup  ## serve on HOST:PORT (127.0.0.1:8000), with everything it needs
 demo: setup  ## a simulated fleet emits events until Ctrl-C
 	@$(BIN)/python -m demo
 
-test: setup
-	$(BIN)/python -m pytest
+test: setup  ## all tests, WORKERS (4) of them at once: they wait most of the time
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+
+check: lint  ## lint, types, and the tests that need no PostgreSQL, browser or killing
+	DATABASE_URL=postgresql://127.0.0.1:1/none $(BIN)/python -m pytest -m unit
+
+soak: setup  ## minutes of load, kills and overlapping writers, of which `make test` has a short cut
+	$(BIN)/python -m pytest --soak -m soak
 
 lint: setup
 	$(BIN)/ruff check .

@@ -21,6 +21,42 @@ from sovi_events import client, database
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
 
+# What a test asks for tells what it needs; the marks are described in pyproject.toml.
+NEEDS = {
+    "database": {"db", "transactional_db", "django_db_setup", "scratch_database"},
+    "browser": {"chromium"},
+    "kills": {"killable", "place"},
+    "soak": {"soak"},
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--soak", action="store_true", help="run the soaks at their full length")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test by what it needs, so that no selection is a list of files."""
+    for item in items:
+        asked = set(getattr(item, "fixturenames", ()))
+        needs = {mark for mark, fixtures in NEEDS.items() if asked & fixtures}
+        needs |= {mark.name for mark in item.iter_markers()} & {"kills", "once", "project"}
+        if item.get_closest_marker("django_db"):
+            needs.add("database")
+        if item.path.parent.name == "project" and "live" not in asked:
+            needs.add("project")
+        if not needs:
+            needs = {"unit", "once"}
+        elif needs & {"kills", "project"} or "visit" in asked:
+            needs.add("once")
+        for mark in needs:
+            item.add_marker(mark)
+
+
+@pytest.fixture(scope="session")
+def soak(pytestconfig: pytest.Config) -> bool:
+    """Whether a soak has its full length; else it is cut short."""
+    return bool(pytestconfig.getoption("--soak"))
+
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings() -> None:

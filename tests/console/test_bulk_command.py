@@ -19,7 +19,7 @@ from sovi_events import database
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
 
 def command(*arguments: str, action: str = "resolve", **options: Any) -> subprocess.Popen[str]:

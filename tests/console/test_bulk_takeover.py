@@ -14,7 +14,7 @@ from events.bulk.workers import Workers
 from events.models import BulkJob
 from sovi_events import database
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
 WATCHING = {"SOVI_BULK_WATCH_SECONDS": "0.2"}
 

@@ -27,7 +27,7 @@ from events.models import ApiToken, Device, SystemEvent
 from events.representation import represent
 from sovi_events.statements import COLUMNS
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
 MANY = 200_000
 READERS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"

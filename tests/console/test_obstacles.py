@@ -66,6 +66,7 @@ def test_a_prepared_transaction_left_behind_is_told_with_the_statement_to_run(
     assert checked() == []
 
 
+@pytest.mark.kills
 def test_a_standby_is_told_with_what_to_set(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -32,7 +32,7 @@ from events.representation import represent
 from events.stream.hub import ENTERING
 from sovi_events.statements import COLUMNS
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
 PATH = "/api/logs/stream"
 CAP = 3

@@ -13,7 +13,7 @@ from events.stream.catch_up import read_pages
 from events.stream.place import NOWHERE, Place
 from sovi_events.following.position import Position
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
 
 class History:

@@ -18,7 +18,7 @@ from streaming import PATIENCE_SECONDS, ROOT, insert, make_token, run_server, wr
 
 from sovi import events
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
 COMMAND = [sys.executable, "-m", "sovi_events.tail"]
 

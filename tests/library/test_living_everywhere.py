@@ -18,6 +18,7 @@ SESSIONS = """
     SELECT count(*) FROM pg_stat_activity
     WHERE application_name = 'sovi.events emit' AND datname = current_database()
 """
+SHORT_VICTIMS, FULL_VICTIMS = 6, 100
 
 
 # -- Threads and loops ----------------------------------------------------------------------------
@@ -380,7 +381,7 @@ while os.fstat(ledger).st_size < 2000: time.sleep(0.01)
 
 @pytest.mark.parametrize("away", [False, True], ids=["", "in_an_outage"])
 def test_a_sigkill_at_any_instant_takes_nothing_that_emit_returned_for(
-    machine: Machine, killable: Killable, away: bool
+    machine: Machine, killable: Killable, away: bool, soak: bool
 ) -> None:
     machine.variables["SOVI_EMIT_TIMEOUT_SECONDS"] = "0.5"
     if away:
@@ -388,7 +389,7 @@ def test_a_sigkill_at_any_instant_takes_nothing_that_emit_returned_for(
     ledger = machine.folder / "ledger"
     ledger.touch()
     seconds = random.Random(4)
-    for victim in range(6):
+    for victim in range(FULL_VICTIMS if soak else SHORT_VICTIMS):
         script = machine.folder / "victim.py"
         script.write_text(f"""{WITH_LEDGER}
 def forever(thread):
