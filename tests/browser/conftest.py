@@ -14,7 +14,9 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+
+expect.set_options(timeout=30_000)  # other tests keep the machine busy
 
 
 @pytest.fixture

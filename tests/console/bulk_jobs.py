@@ -18,7 +18,7 @@ from events.models.multirange import ids_in
 
 OPERATOR = Actor("ada", "human", "admin")
 COLLEAGUE = Actor("grace", "human", "api")
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 60
 
 
 def add_many(count: int, **columns: Any) -> list[int]:

@@ -25,7 +25,7 @@ from events.stream.client import Client
 from events.stream.hub import Hub, Limits
 from events.stream.selection import Selection
 
-PATIENCE_SECONDS = 15.0
+PATIENCE_SECONDS = 60.0
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -102,14 +102,14 @@ def open_stream(url: str, token: str, headers: Any = None, **parameters: str) ->
 
 @contextmanager
 def run_server(
-    log: Path, *, port: int | None = None, **environment: str
+    log: Path, *, port: int | None = None, grace_seconds: int = 5, **environment: str
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Run a web server of its own, with settings of its own; yield its URL and process."""
     port = port or free_port()
     command = [sys.executable, "-m", "uvicorn", "sovi_site.asgi:application", "--port", str(port)]
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [*command, "--timeout-graceful-shutdown", "5"],
+            [*command, "--timeout-graceful-shutdown", str(grace_seconds)],
             cwd=ROOT,
             env=os.environ | environment,
             stdout=output,

@@ -18,6 +18,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.test import Client as Browser
 from streaming import (
+    PATIENCE_SECONDS,
     Message,
     eventually,
     insert,
@@ -384,7 +385,9 @@ def test_a_client_that_does_not_read_delays_nobody_and_costs_little(server, toke
 def test_when_the_server_stops_each_stream_ends_cleanly_and_goes_on_elsewhere(
     server, token: str, tmp_path: Path, signal_name: str
 ) -> None:
-    with run_server(tmp_path / "log") as (url, process), ExitStack() as stack:
+    # Grace beyond all patience: what ends in time was not ended by uvicorn.
+    running = run_server(tmp_path / "log", grace_seconds=600)
+    with running as (url, process), ExitStack() as stack:
         streams = [stack.enter_context(open_stream(url, token)) for _ in range(10)]
         for stream in streams:
             stream.next()
@@ -393,11 +396,9 @@ def test_when_the_server_stops_each_stream_ends_cleanly_and_goes_on_elsewhere(
         last = streams[0].event().id
         stuck = stack.enter_context(_stuck(url, token, connection))
         process.send_signal(getattr(signal, signal_name))
-        signalled = time.monotonic()
         for stream in streams:
             stream.rest()  # raises where the body is cut short
-        process.wait(timeout=3)
-        assert time.monotonic() - signalled < 3
+        process.wait(timeout=PATIENCE_SECONDS)
         assert stuck.fileno() > 0
         missed = insert(connection)
         with open_stream(server.url, token, last_event_id=str(last)) as again:

@@ -17,7 +17,7 @@ from patience import eventually
 
 HERE = Path(__file__).parent
 ANSWER_SECONDS = 60
-EXIT_SECONDS = 30
+EXIT_SECONDS = 60
 
 
 @dataclass

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 ARGUMENTS = ("scheduler", "info", "warming_complete", "Warmed")
 GIVEN = dict(zip(("category", "severity", "event_type", "message"), ARGUMENTS, strict=True))
-DEADLINE_SECONDS = 30
+DEADLINE_SECONDS = 60
 
 
 def eventually(condition: Callable[[], bool]) -> None:

@@ -21,7 +21,7 @@ from sovi_events.catalog import Resolver
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-DEADLINE_SECONDS = 30
+DEADLINE_SECONDS = 60
 
 
 class Side(Protocol):

@@ -11,7 +11,7 @@ from chromium import Chromium
 from sovi import events
 
 PASSWORD = "correct horse battery staple"
-PATIENCE_SECONDS = 15
+PATIENCE_SECONDS = 60
 
 
 @dataclass
