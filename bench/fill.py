@@ -94,7 +94,7 @@ def fill(url: str, rows: int, *, quiet: bool = False) -> None:
 def _insert(connection: psycopg.Connection[Any], rows: int) -> None:
     params: dict[str, Any] = {
         name: [getattr(kind, name) for kind in mixture.KINDS]
-        for name in mixture.Kind._fields
+        for name in mixture.EventKind._fields
         if name != "slots"
     }
     params |= {

@@ -14,7 +14,7 @@ DAYS = 90
 SLOTS = 100_000
 
 
-class Kind(NamedTuple):
+class EventKind(NamedTuple):
     """One kind of event; `slots` of `SLOTS` are of it."""
 
     category: str
@@ -26,30 +26,32 @@ class Kind(NamedTuple):
 
 
 KINDS = (
-    Kind("scheduler", "info", "warming_started", 25_000),
-    Kind("scheduler", "info", "warming_complete", 25_000),
-    Kind("account", "info", "login_success", 17_000),
-    Kind("device", "info", "app_deleted", 6_000, has_account=False),
-    Kind("device", "info", "app_installed", 6_000, has_account=False),
-    Kind("scheduler", "info", "creation_started", 4_000, has_account=False),
-    Kind("account", "info", "account_creation_started", 4_000, has_account=False),
-    Kind("account", "info", "account_created", 3_500),
-    Kind("scheduler", "info", "scheduler_started", 1_500, has_device=False, has_account=False),
-    Kind("scheduler", "info", "scheduler_stopping", 1_500, has_device=False, has_account=False),
-    Kind("scheduler", "info", "scheduler_stopped", 1_500, has_device=False, has_account=False),
-    Kind("scheduler", "warning", "no_devices", 500, has_device=False, has_account=False),
-    Kind("scheduler", "warning", "creation_skipped", 1_000, has_account=False),
-    Kind("auth", "warning", "captcha_failed", 1_500),
-    Kind("scheduler", "error", "warming_failed", 200),
-    Kind("scheduler", "error", "install_failed", 100, has_account=False),
-    Kind("scheduler", "error", "login_failed", 200),
-    Kind("scheduler", "error", "device_loop_error", 100, has_account=False),
-    Kind("device", "error", "app_delete_failed", 100, has_account=False),
-    Kind("device", "error", "install_failed", 100, has_account=False),
-    Kind("account", "error", "login_failed", 150),
-    Kind("account", "error", "account_creation_failed", 50, has_account=False),
-    Kind("device", "critical", "device_disconnected", 999, has_account=False),
-    Kind("device", "critical", RARE_TYPE, 1, has_account=False),
+    EventKind("scheduler", "info", "warming_started", 25_000),
+    EventKind("scheduler", "info", "warming_complete", 25_000),
+    EventKind("account", "info", "login_success", 17_000),
+    EventKind("device", "info", "app_deleted", 6_000, has_account=False),
+    EventKind("device", "info", "app_installed", 6_000, has_account=False),
+    EventKind("scheduler", "info", "creation_started", 4_000, has_account=False),
+    EventKind("account", "info", "account_creation_started", 4_000, has_account=False),
+    EventKind("account", "info", "account_created", 3_500),
+    EventKind("scheduler", "info", "scheduler_started", 1_500, has_device=False, has_account=False),
+    EventKind(
+        "scheduler", "info", "scheduler_stopping", 1_500, has_device=False, has_account=False
+    ),
+    EventKind("scheduler", "info", "scheduler_stopped", 1_500, has_device=False, has_account=False),
+    EventKind("scheduler", "warning", "no_devices", 500, has_device=False, has_account=False),
+    EventKind("scheduler", "warning", "creation_skipped", 1_000, has_account=False),
+    EventKind("auth", "warning", "captcha_failed", 1_500),
+    EventKind("scheduler", "error", "warming_failed", 200),
+    EventKind("scheduler", "error", "install_failed", 100, has_account=False),
+    EventKind("scheduler", "error", "login_failed", 200),
+    EventKind("scheduler", "error", "device_loop_error", 100, has_account=False),
+    EventKind("device", "error", "app_delete_failed", 100, has_account=False),
+    EventKind("device", "error", "install_failed", 100, has_account=False),
+    EventKind("account", "error", "login_failed", 150),
+    EventKind("account", "error", "account_creation_failed", 50, has_account=False),
+    EventKind("device", "critical", "device_disconnected", 999, has_account=False),
+    EventKind("device", "critical", RARE_TYPE, 1, has_account=False),
 )
 assert sum(kind.slots for kind in KINDS) == SLOTS  # noqa: S101
 

@@ -89,10 +89,10 @@ def _run_job(rows: int) -> list[float]:
     """Preview, confirm and run; return the seconds of each transaction."""
     from django.db import connection
 
-    from events.actor import Actor
     from events.bulk.confirmation import start
     from events.bulk.preview import preview
     from events.bulk.runner import run
+    from events.models.actor import Actor
 
     seconds: list[float] = []
     job = start(preview("resolve", {}), by=Actor("bench", "human", "command"), reason=None)

@@ -12,7 +12,7 @@ _RESERVE = 6
 _NICHES = ("grind", "vibe", "chef", "lift", "glow", "pixel", "trail", "thrift", "focus", "mint")
 
 
-class Device(NamedTuple):
+class PlayedDevice(NamedTuple):
     """A phone; `id` is None when it stands in no table."""
 
     id: UUID | None
@@ -20,7 +20,7 @@ class Device(NamedTuple):
     wda_port: int
 
 
-class Account(NamedTuple):
+class PlayedAccount(NamedTuple):
     """An account on a platform; `id` is None when it stands in no table."""
 
     id: UUID | None
@@ -39,16 +39,16 @@ class Account(NamedTuple):
 class Cast(NamedTuple):
     """The whole fleet; the accounts in `reserve` are still to be created on their platform."""
 
-    devices: tuple[Device, ...]
-    accounts: tuple[Account, ...]
-    reserve: tuple[Account, ...]
+    devices: tuple[PlayedDevice, ...]
+    accounts: tuple[PlayedAccount, ...]
+    reserve: tuple[PlayedAccount, ...]
 
-    def accounts_of(self, device: Device) -> tuple[Account, ...]:
+    def accounts_of(self, device: PlayedDevice) -> tuple[PlayedAccount, ...]:
         """Return the accounts that a device warms: two, one a platform, or what there is."""
         place = self.devices.index(device)
         return self.accounts[place :: len(self.devices)] or self.accounts[:1]
 
-    def reserve_of(self, device: Device) -> tuple[Account, ...]:
+    def reserve_of(self, device: PlayedDevice) -> tuple[PlayedAccount, ...]:
         return self.reserve[self.devices.index(device) :: len(self.devices)]
 
 
@@ -59,7 +59,9 @@ def username(rng: Random) -> str:
 def own_cast() -> Cast:
     """Return the demo's own devices and accounts, with ids that every run shares."""
     devices = [
-        Device(uuid5(NAMESPACE, f"device/{letter}"), f"iPhone-{letter}", FIRST_WDA_PORT + place)
+        PlayedDevice(
+            uuid5(NAMESPACE, f"device/{letter}"), f"iPhone-{letter}", FIRST_WDA_PORT + place
+        )
         for place, letter in enumerate("ABCDEFGHIJKLMNOP"[:_DEVICES])
     ]
     rng = Random("accounts")
@@ -68,5 +70,5 @@ def own_cast() -> Cast:
         # The first round of devices gets one platform each, the second round the other.
         platform = PLATFORMS[(place + place // _DEVICES) % 2]
         identity = uuid5(NAMESPACE, f"account/{place}")
-        accounts.append(Account(identity, platform, username(rng)))
+        accounts.append(PlayedAccount(identity, platform, username(rng)))
     return Cast(tuple(devices), tuple(accounts[: 2 * _DEVICES]), tuple(accounts[2 * _DEVICES :]))

@@ -1,6 +1,6 @@
 """Accounts created on a platform, from a device."""
 
-from .cast import PLATFORMS, Account, username
+from .cast import PLATFORMS, PlayedAccount, username
 from .logins import LoginTeller
 from .outages import CAPTCHA, EMAIL
 from .storyteller import Moment, Part
@@ -10,14 +10,14 @@ class CreationTeller(LoginTeller):
     """A storyteller who creates accounts: those in reserve first, then ones nobody keeps."""
 
     device_name: str
-    reserve: list[Account]
+    reserve: list[PlayedAccount]
 
     def create_account(self) -> Part:
         """Create one account, however many tries it takes."""
         account = (
             self.reserve.pop()
             if self.reserve
-            else Account(None, self.rng.choice(PLATFORMS), username(self.rng))
+            else PlayedAccount(None, self.rng.choice(PLATFORMS), username(self.rng))
         )
         failures: list[int] = []
         while True:
@@ -48,7 +48,7 @@ class CreationTeller(LoginTeller):
         # Its first login also says that the captchas of its signup are behind it.
         yield from self.login(account, f"on {self.device_name}", "account", "scheduler")
 
-    def _signup_begins(self, account: Account) -> Part:
+    def _signup_begins(self, account: PlayedAccount) -> Part:
         yield self.tell(
             "scheduler",
             "creation_started",
@@ -68,7 +68,7 @@ class CreationTeller(LoginTeller):
             email=account.email,
         )
 
-    def _skipped(self, account: Account) -> Moment:
+    def _skipped(self, account: PlayedAccount) -> Moment:
         return self.tell(
             "scheduler",
             "creation_skipped",
@@ -78,7 +78,7 @@ class CreationTeller(LoginTeller):
             reason="email provider not configured",
         )
 
-    def _failed_signup(self, account: Account, cause: str) -> Moment:
+    def _failed_signup(self, account: PlayedAccount, cause: str) -> Moment:
         step = "captcha" if cause == CAPTCHA else self.rng.choice(("birthday", "email_code"))
         return self.tell(
             "account",

@@ -1,6 +1,6 @@
 """The dashboard: people log accounts in by hand, from its event loop."""
 
-from .cast import Account
+from .cast import PlayedAccount
 from .logins import LoginTeller
 from .outages import Outages
 from .storyteller import Story
@@ -9,7 +9,7 @@ from .storyteller import Story
 class Dashboard(LoginTeller):
     """What people do in the dashboard."""
 
-    def __init__(self, accounts: tuple[Account, ...], seed: int, outages: Outages) -> None:
+    def __init__(self, accounts: tuple[PlayedAccount, ...], seed: int, outages: Outages) -> None:
         super().__init__("dashboard", seed, outages)
         self._accounts = accounts
 

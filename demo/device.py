@@ -1,7 +1,7 @@
 """One device's thread: warming sessions and account creations, one after the other."""
 
 from .apps import AppTeller
-from .cast import Account, Cast, Device
+from .cast import Cast, PlayedAccount, PlayedDevice
 from .creations import CreationTeller
 from .outages import HOUR, Outages
 from .storyteller import Moment, Part, Story
@@ -18,9 +18,9 @@ _LOOP_ERRORS = (
 class DeviceLoop(AppTeller, CreationTeller):
     """What happens on one device."""
 
-    device: Device
+    device: PlayedDevice
 
-    def __init__(self, device: Device, cast: Cast, seed: int, outages: Outages) -> None:
+    def __init__(self, device: PlayedDevice, cast: Cast, seed: int, outages: Outages) -> None:
         super().__init__(device.name, seed, outages)
         self.device = device
         self.device_name = device.name
@@ -60,7 +60,7 @@ class DeviceLoop(AppTeller, CreationTeller):
             self.pause(8, 15)
         yield from self.settle(failures, f"{self.device.name} responds again")
 
-    def _session(self, account: Account) -> Part:
+    def _session(self, account: PlayedAccount) -> Part:
         chance = self.rng.random()
         if chance < 0.15:
             yield from self.reset_app(account.platform)
@@ -86,7 +86,7 @@ class DeviceLoop(AppTeller, CreationTeller):
         yield self._warmed(account, minutes)
         yield from self.settle(failures, f"{account.label} warmed again")
 
-    def _warmed(self, account: Account, minutes: float) -> Moment:
+    def _warmed(self, account: PlayedAccount, minutes: float) -> Moment:
         day = 1 + (self._age_days[account] + int(self.at / (24 * HOUR))) % 30
         phase, state = next((it[1:] for it in _PHASES if day <= it[0]), _LAST_PHASE)
         videos = round(minutes * self.rng.uniform(1.2, 1.8))
@@ -105,7 +105,7 @@ class DeviceLoop(AppTeller, CreationTeller):
             warming_day=day,
         )
 
-    def _not_warmed(self, account: Account, cause: str, minutes: float) -> Moment:
+    def _not_warmed(self, account: PlayedAccount, cause: str, minutes: float) -> Moment:
         why = f"{cause} is not answering" if cause else "element not found: feed"
         return self.tell(
             "scheduler",
@@ -122,7 +122,7 @@ class DeviceLoop(AppTeller, CreationTeller):
         return self.tell(
             "scheduler",
             "device_loop_error",
-            f"Device loop of {self.device.name} failed: {error}",
+            f"PlayedDevice loop of {self.device.name} failed: {error}",
             device_name=self.device.name,
             error=error,
         )

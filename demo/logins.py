@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from .cast import Account
+from .cast import PlayedAccount
 from .outages import CAPTCHA
 from .storyteller import Moment, Part, Storyteller
 
@@ -12,7 +12,7 @@ _CAPTCHAS = {"tiktok": ("slide", "rotate", "3d"), "instagram": ("recaptcha", "im
 class LoginTeller(Storyteller):
     """A storyteller whose accounts log in."""
 
-    def captcha_failed(self, account: Account) -> Moment:
+    def captcha_failed(self, account: PlayedAccount) -> Moment:
         kind = self.rng.choice(_CAPTCHAS.get(account.platform, ("image",)))
         seconds = self.rng.choice((60, 90, 120))
         return self.tell(
@@ -28,7 +28,7 @@ class LoginTeller(Storyteller):
         )
 
     def _failed(
-        self, account: Account, cause: str, categories: tuple[str, ...]
+        self, account: PlayedAccount, cause: str, categories: tuple[str, ...]
     ) -> Iterator[Moment]:
         """Tell what one failed login leaves behind, the captcha's failure first."""
         step = "captcha" if cause == CAPTCHA else self.rng.choice(("login", "login", "2fa"))
@@ -47,7 +47,7 @@ class LoginTeller(Storyteller):
                 step=step,
             )
 
-    def login(self, account: Account, where: str, *categories: str) -> Part:
+    def login(self, account: PlayedAccount, where: str, *categories: str) -> Part:
         """Log in, again and again until it works; failures are told under each of `categories`."""
         failures: list[int] = []
         attempts = 0

@@ -7,7 +7,7 @@ import psycopg
 
 from sovi_events import database
 
-from .cast import FIRST_WDA_PORT, Account, Cast, Device, own_cast
+from .cast import FIRST_WDA_PORT, Cast, PlayedAccount, PlayedDevice, own_cast
 
 ADD_DEVICE = "INSERT INTO devices (id, name) VALUES (%s, %s) ON CONFLICT DO NOTHING"
 ADD_ACCOUNT = (
@@ -42,7 +42,7 @@ def register() -> tuple[Cast, list[str]]:
         if not devices:
             rows = connection.execute(ANY_DEVICES, [len(cast.devices)]).fetchall()
             devices = tuple(
-                Device(identity, name, FIRST_WDA_PORT + place)
+                PlayedDevice(identity, name, FIRST_WDA_PORT + place)
                 for place, (identity, name) in enumerate(rows)
             )
             notes.append(_substitutes("devices", len(devices)))
@@ -50,7 +50,7 @@ def register() -> tuple[Cast, list[str]]:
         warmed = tuple(it for it in cast.accounts if it.id in known)
         if not warmed:
             rows = connection.execute(ANY_ACCOUNTS, [len(cast.accounts)]).fetchall()
-            warmed = tuple(Account(*row) for row in rows)
+            warmed = tuple(PlayedAccount(*row) for row in rows)
             notes.append(_substitutes("accounts", len(warmed)))
     return (
         Cast(

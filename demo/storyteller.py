@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from sovi_events import catalog
 
-from .cast import Account, Device
+from .cast import PlayedAccount, PlayedDevice
 from .outages import MINUTE, SCHEDULER, Outages
 
 _SEVERITY = {(known.category, known.name): known.severity for known in catalog.EVENT_TYPES}
@@ -26,8 +26,8 @@ class Moment(NamedTuple):
     category: str
     event_type: str
     message: str
-    device: Device | None
-    account: Account | None
+    device: PlayedDevice | None
+    account: PlayedAccount | None
     context: dict[str, object]
 
     @property
@@ -63,7 +63,7 @@ Part = Generator[Item, None, None]
 class Storyteller:
     """One voice of the story, with a clock and a chance of its own."""
 
-    device: Device | None = None
+    device: PlayedDevice | None = None
 
     def __init__(self, name: str, seed: int, outages: Outages) -> None:
         self.at = 0.0
@@ -80,7 +80,7 @@ class Storyteller:
         category: str,
         event_type: str,
         message: str,
-        account: Account | None = None,
+        account: PlayedAccount | None = None,
         **context: object,
     ) -> Moment:
         """Return the next moment, now."""

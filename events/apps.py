@@ -1,3 +1,5 @@
+"""The Django app: checks, groups, and the jobs that are watched."""
+
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
@@ -7,6 +9,7 @@ class EventsConfig(AppConfig):
     verbose_name = "Events"
 
     def ready(self) -> None:
-        from . import checks, groups  # noqa: F401 - checks register themselves
+        from events import checks  # noqa: F401 - they register themselves
+        from events.web import groups
 
         post_migrate.connect(groups.create_groups, sender=self)

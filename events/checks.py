@@ -6,7 +6,7 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 from django.db import OperationalError, connections
 
-from events import obstacles
+from events import prerequisites
 from events.indexes import MESSAGE_INDEX
 
 
@@ -35,8 +35,8 @@ def check_database(
 def _check_following(alias: str) -> list[CheckMessage]:
     try:
         with connections[alias].cursor() as cursor:
-            cursor.execute(obstacles.FIND)
-            found = obstacles.read(cursor.fetchall())
+            cursor.execute(prerequisites.FIND)
+            found = prerequisites.read(cursor.fetchall())
     except OperationalError:
         return []  # whoever needs the database will say that it can't be reached
     return [Warning(it.message, hint=it.advice, id=it.id) for it in found]

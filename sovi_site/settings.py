@@ -5,9 +5,8 @@ from datetime import timedelta
 from csp.constants import NONE, SELF
 
 from sovi_events import database
-
-from . import env
-from .env import ALLOWED_HOSTS, CSRF_TRUSTED_ORIGINS, DEBUG, SECRET_KEY, TIME_ZONE
+from sovi_site import env
+from sovi_site.env import ALLOWED_HOSTS, CSRF_TRUSTED_ORIGINS, DEBUG, SECRET_KEY, TIME_ZONE
 
 __all__ = ["ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "DEBUG", "SECRET_KEY", "TIME_ZONE"]
 

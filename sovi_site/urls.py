@@ -1,10 +1,11 @@
+"""The site's addresses."""
+
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from events.stream.view import stream
-
-from .health import healthz, readyz
+from events.api.stream import stream
+from sovi_site.health import healthz, readyz
 
 handler500 = "sovi_site.errors.server_error"
 

@@ -117,7 +117,7 @@ def quick_flush() -> Iterator[None]:
     from django.core.management.commands import flush
     from django.db.backends.base.base import BaseDatabaseWrapper
 
-    from events.groups import create_groups
+    from events.web.groups import create_groups
 
     def make_the_rest(verbosity: int, interactive: bool, database: str) -> None:
         create_groups(apps.get_app_config("events"), using=database)

@@ -1,3 +1,5 @@
+"""The admin of accounts."""
+
 from typing import Any
 
 from django.contrib import admin

@@ -11,11 +11,11 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from events.bounded import bounded_count
 from events.models import EventAction
 from events.models.event import SystemEventQuerySet
-from events.submitted import NEWEST_ID, REASON_LENGTH, actor_of, read_id, reason_of
-from events.time_limit import TookTooLong, time_limit
+from events.reading.bounded_count import bounded_count
+from events.reading.time_limit import TookTooLong, time_limit
+from events.web.operator_form import NEWEST_ID, REASON_LENGTH, actor_of, read_id, reason_of
 
 from .read_only import ReadOnlyAdmin
 

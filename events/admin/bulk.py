@@ -15,17 +15,17 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from events import columns
 from events.bulk.confirmation import InvalidToken, confirm, token_of
-from events.bulk.frozen import freeze
-from events.bulk.preview import Extent, Preview, preview
+from events.bulk.preview import Preview, Total, preview
 from events.bulk.workers import find_orphans, notice, workers
-from events.filters import InvalidQuery
+from events.filters.query_string import InvalidQuery
+from events.filters.stored_filter import serialise
 from events.models import BulkJob, EventAction, SystemEvent
-from events.submitted import REASON_LENGTH, actor_of, read_id, reason_of
-from events.time_limit import TookTooLong
+from events.reading.time_limit import TookTooLong
+from events.web import event_html
+from events.web.operator_form import REASON_LENGTH, actor_of, read_id, reason_of
 
-from .frozen_filters import shown
+from .filter_summary import shown
 from .read_only import ReadOnlyAdmin
 
 # Parameters of the preview's page besides the list's filters.
@@ -54,7 +54,7 @@ class BulkJobAdmin(ReadOnlyAdmin):
 
     list_display = ("made", "what", "state_text", "count", "actor", "reason")
     list_display_links = ("what",)
-    empty_value_display = columns.NOTHING
+    empty_value_display = event_html.NOTHING
     ordering = ("-id",)
     sortable_by = ()
     actions = None
@@ -108,7 +108,7 @@ class BulkJobAdmin(ReadOnlyAdmin):
         try:
             if max_id and read_id(max_id) is None:
                 query.appendlist(MAX_ID, max_id)  # refused with what else can't be read
-            seen = preview(action, freeze(query), max_id=read_id(max_id))
+            seen = preview(action, serialise(query), max_id=read_id(max_id))
         except InvalidQuery as error:
             context["problems"] = [
                 f"{name}: {reason}" for name, reasons in error.errors.items() for reason in reasons
@@ -161,10 +161,10 @@ class BulkJobAdmin(ReadOnlyAdmin):
             "percent": int(row.share * 100),
             "changed": _number(row.changed),
             "left_alone": row.left_alone and _number(row.left_alone),
-            "expected": str(Extent(row.expected, {}, row.expected_is_exact)),
-            "previewed_at": columns.moment_and_ago(row.previewed_at),
-            "created_at": columns.moment_and_ago(row.created_at),
-            "finished_at": row.finished_at and columns.moment_and_ago(row.finished_at),
+            "expected": str(Total(row.expected, {}, row.expected_is_exact)),
+            "previewed_at": event_html.moment_and_ago(row.previewed_at),
+            "created_at": event_html.moment_and_ago(row.created_at),
+            "finished_at": row.finished_at and event_html.moment_and_ago(row.finished_at),
             "may_resolve": self.has_resolve_permission(request),
             "may_go_on": row.state in (BulkJob.State.STOPPED, BulkJob.State.FAILED),
         }
@@ -176,7 +176,7 @@ class BulkJobAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("started"))
     def made(self, job: BulkJob) -> SafeString:
-        return columns.moment_and_ago(job.created_at)
+        return event_html.moment_and_ago(job.created_at)
 
     @admin.display(description=gettext_lazy("what"))
     def what(self, job: BulkJob) -> SafeString:
@@ -203,13 +203,13 @@ def _told(seen: Preview) -> dict[str, Any]:
         "rows": seen.extent.rows,
         "extent": seen.extent,
         "severities": [
-            (columns.severity(SystemEvent(severity=name)), seen.extent.shown(rows))
+            (event_html.severity(SystemEvent(severity=name)), seen.extent.shown(rows))
             for name, rows in seen.extent.by_severity.items()
         ],
         "incomplete": not seen.complete,
-        "oldest": seen.oldest and columns.moment_and_ago(seen.oldest.timestamp),
-        "newest": seen.newest and columns.moment_and_ago(seen.newest.timestamp),
-        "latest": [columns.cells(event) for event in seen.sample or []],
+        "oldest": seen.oldest and event_html.moment_and_ago(seen.oldest.timestamp),
+        "newest": seen.newest and event_html.moment_and_ago(seen.newest.timestamp),
+        "latest": [event_html.cells(event) for event in seen.sample or []],
         "no_sample": seen.sample is None,
     }
 

@@ -1,3 +1,5 @@
+"""Lists that are counted to a bound and say what they can't read in their address."""
+
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any, cast
@@ -10,7 +12,7 @@ from django.template.loader import select_template
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from events.time_limit import TookTooLong, time_limit
+from events.reading.time_limit import TookTooLong, time_limit
 
 from .filters import Chip, UrlFilter
 from .paginator import BoundedPaginator

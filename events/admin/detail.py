@@ -14,16 +14,16 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from events import columns
 from events.models import EventAction, SystemEvent
 from events.models.event import SystemEventQuerySet
-from events.submitted import REASON_LENGTH, actor_of, reason_of
-from events.time_limit import TookTooLong, time_limit
+from events.reading.time_limit import TookTooLong, time_limit
+from events.web import event_html
+from events.web.operator_form import REASON_LENGTH, actor_of, reason_of
 from sovi_events import catalog
 
-from . import context
+from . import context_json
 from .actions import ActingAdmin
-from .around import around
+from .neighbours import around
 
 HISTORY_ROWS = 100
 TIMELINE_AFTER = timedelta(hours=12)
@@ -50,17 +50,17 @@ class EventDetail(ActingAdmin):
         ]
 
     def detail_context(self, request: HttpRequest, row: SystemEvent) -> dict[str, Any]:
-        json, is_cut = context.read_context(row.pk)
+        json, is_cut = context_json.read_context(row.pk)
         shows_history = request.user.has_perm("events.view_eventaction")
         return {
             "title": row.event_type,
-            "time": columns.moment_and_ago(row.timestamp),
-            "severity": columns.severity(row),
-            "state": columns.state(row),
+            "time": event_html.moment_and_ago(row.timestamp),
+            "severity": event_html.severity(row),
+            "state": event_html.state(row),
             "when": explanations(row),
-            "context_json": context.highlight(json),
+            "context_json": context_json.highlight(json),
             "context_is_cut": is_cut,
-            "latest": [columns.cells(event) for event in around(row)],
+            "latest": [event_html.cells(event) for event in around(row)],
             "current_pk": str(row.pk),
             "shows_history": shows_history,
             "history": history_of(row) if shows_history else [],
@@ -137,7 +137,11 @@ def history_of(event: SystemEvent) -> list[tuple[EventAction, SafeString, str]]:
     """What was done about the event, the latest first, each with its time and face as shown."""
     actions = EventAction.objects.about(event.pk).defer("events")[:HISTORY_ROWS]
     return [
-        (action, columns.moment_and_ago(action.timestamp), str(FACES.get(action.face, action.face)))
+        (
+            action,
+            event_html.moment_and_ago(action.timestamp),
+            str(FACES.get(action.face, action.face)),
+        )
         for action in actions
     ]
 

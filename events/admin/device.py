@@ -1,3 +1,5 @@
+"""The admin of devices."""
+
 from typing import Any
 
 from django.contrib import admin

@@ -1,3 +1,5 @@
+"""The admin of events: their list, its actions, links and stream."""
+
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
@@ -12,18 +14,19 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from events import columns, page
-from events.event_filter import EventFilter
 from events.export.formats import FORMATS
-from events.filters import InvalidQuery, read_query
+from events.filters.event_filter import EventFilter
+from events.filters.query_string import InvalidQuery, read_query
+from events.filters.search import guide
+from events.filters.search.error import SearchError
+from events.filters.search.frozen import read_search
+from events.filters.search.query import Search
 from events.models import SystemEvent
 from events.models.event import SystemEventQuerySet
-from events.search import guide
-from events.search.error import SearchError
-from events.search.frozen import read_search
-from events.search.query import Query
-from events.stream.now import read_now
-from events.time_limit import TookTooLong, time_limit
+from events.reading import page
+from events.reading.time_limit import TookTooLong, time_limit
+from events.stream.current_token import read_now
+from events.web import event_html
 
 from .actions import ACTION_NAMES
 from .changelist import BoundedChangeList
@@ -46,7 +49,7 @@ class EventChangeList(BoundedChangeList):
     def get_queryset(
         self, request: HttpRequest, exclude_parameters: list[str | None] | None = None
     ) -> QuerySet[Any]:
-        self.search = Query()
+        self.search = Search()
         try:
             self.search = read_search(self.query)
         except SearchError as error:
@@ -166,28 +169,28 @@ class SystemEventAdmin(SavedViews, EventDetail):
 
     @admin.display(description=_("time"), ordering="id")
     def time(self, event: SystemEvent) -> SafeString:
-        return columns.moment_and_ago(event.timestamp)
+        return event_html.moment_and_ago(event.timestamp)
 
     @admin.display(description=_("severity"))
     def severity_badge(self, event: SystemEvent) -> SafeString:
-        return columns.severity(event)
+        return event_html.severity(event)
 
     @admin.display(description=_("event type"))
     def kind(self, event: SystemEvent) -> SafeString:
-        return columns.kind(event)
+        return event_html.kind(event)
 
     @admin.display(description=_("message"))
     def message_text(self, event: SystemEvent) -> SafeString:
-        return columns.message(event)
+        return event_html.message(event)
 
     @admin.display(description=_("device"))
     def device_link(self, event: SystemEvent) -> SafeString:
-        return columns.device(event)
+        return event_html.device(event)
 
     @admin.display(description=_("account"))
     def account_link(self, event: SystemEvent) -> SafeString:
-        return columns.account(event)
+        return event_html.account(event)
 
     @admin.display(description=_("state"))
     def state(self, event: SystemEvent) -> SafeString:
-        return columns.state(event)
+        return event_html.state(event)

@@ -1,5 +1,7 @@
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+"""The list's filters as chips, choices and links."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from django.contrib.admin import ListFilter
 from django.http import HttpRequest
@@ -7,11 +9,8 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from events.event_filter import EventFilter
+from events.filters.event_filter import EventFilter
 from sovi_events import catalog
-
-if TYPE_CHECKING:
-    from .changelist import BoundedChangeList
 
 
 class Chip(NamedTuple):
@@ -20,6 +19,13 @@ class Chip(NamedTuple):
     label: str
     value: str
     remove: str
+
+
+class HasLinks(Protocol):
+    """The list that a filter stands beside."""
+
+    def link(self, **values: Iterable[str]) -> str:
+        """The address of the list with these parameters changed."""
 
 
 class UrlFilter(ListFilter):
@@ -69,7 +75,7 @@ class UrlFilter(ListFilter):
     def active(self) -> bool:
         return any(self.given.values())
 
-    def chips(self, changelist: "BoundedChangeList") -> Iterator[Chip]:
+    def chips(self, changelist: HasLinks) -> Iterator[Chip]:
         for name, values in self.given.items():
             for value in values:
                 rest = [other for other in values if other != value]
@@ -93,7 +99,7 @@ class ChoiceFilter(UrlFilter):
         [(column, values)] = self.given.items()
         return queryset.matching(EventFilter.where(**{column: values})) if values else queryset
 
-    def choices(self, changelist: "BoundedChangeList") -> Iterator[Any]:  # type: ignore[override]
+    def choices(self, changelist: HasLinks) -> Iterator[Any]:  # type: ignore[override]
         [(name, values)] = self.given.items()
         for value in (*self.known, *(value for value in values if value not in self.known)):
             selected = value in values
@@ -154,11 +160,11 @@ class StateFilter(UrlFilter):
     def stream_parameters(self) -> list[tuple[str, str]]:
         return [("resolved", value) for value in self.given["resolved"][-1:]]
 
-    def chips(self, changelist: "BoundedChangeList") -> Iterator[Chip]:
+    def chips(self, changelist: HasLinks) -> Iterator[Chip]:
         for value in self.given["resolved"][-1:]:
             yield Chip(str(self.title), self.shown(value), changelist.link(resolved=[]))
 
-    def choices(self, changelist: "BoundedChangeList") -> Iterator[Any]:  # type: ignore[override]
+    def choices(self, changelist: HasLinks) -> Iterator[Any]:  # type: ignore[override]
         current = self.given["resolved"][-1:]
         for value, label in self.labels.items():
             selected = current == [value]

@@ -1,3 +1,5 @@
+"""The admin of actions: who resolved and reopened what."""
+
 from typing import Any
 
 from django.contrib import admin
@@ -7,9 +9,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from events import columns
 from events.models import EventAction
 from events.models.multirange import ids_in
+from events.web import event_html
 
 from .read_only import ReadOnlyAdmin
 
@@ -20,13 +22,13 @@ class EventActionAdmin(ReadOnlyAdmin):
 
     list_display = ("time", "action", "actor", "actor_kind", "face", "changed", "reason")
     list_display_links = None
-    empty_value_display = columns.NOTHING
+    empty_value_display = event_html.NOTHING
     ordering = ("-id",)
     sortable_by = ("time",)
 
     @admin.display(description=_("time"), ordering="id")
     def time(self, action: EventAction) -> SafeString:
-        return columns.moment_and_ago(action.timestamp)
+        return event_html.moment_and_ago(action.timestamp)
 
     @admin.display(description=_("events"))
     def changed(self, action: EventAction) -> Any:

@@ -1,9 +1,11 @@
+"""Pages over rows that are counted to a bound."""
+
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from django.core.paginator import Paginator
 
-from events.bounded import BoundedCount, bounded_count
+from events.reading.bounded_count import BoundedCount, bounded_count
 
 # Django's paginator is generic in its type stubs only.
 if TYPE_CHECKING:

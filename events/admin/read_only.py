@@ -1,3 +1,5 @@
+"""An admin whose rows can be looked at and not changed."""
+
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
@@ -7,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from events.time_limit import TookTooLong, time_limit
+from events.reading.time_limit import TookTooLong, time_limit
 
 from .changelist import BoundedChangeList
 from .paginator import BoundedPaginator

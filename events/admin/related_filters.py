@@ -1,19 +1,18 @@
+"""The list's filters by the name of a device or an account."""
+
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from events.event_filter import NONE, EventFilter
+from events.filters.event_filter import NONE, EventFilter
+from events.filters.subject_lookup import MATCHES_BOUND, accounts_named, devices_named
 from events.models import Account, Device
-from events.names import MATCHES_BOUND, accounts_named, devices_named
-from events.time_limit import time_limit
+from events.reading.time_limit import time_limit
 
-from .filters import Chip, UrlFilter
-
-if TYPE_CHECKING:
-    from .changelist import BoundedChangeList
+from .filters import Chip, HasLinks, UrlFilter
 
 
 class NameFilter(UrlFilter):
@@ -69,7 +68,7 @@ class NameFilter(UrlFilter):
             return [(f"{column}_id", NONE)]
         return [(f"{column}_id", str(match.pk)) for match in self.matches]
 
-    def chips(self, changelist: "BoundedChangeList") -> Iterator[Chip]:
+    def chips(self, changelist: HasLinks) -> Iterator[Chip]:
         [name] = self.parameter_names
         if self.text:
             yield Chip(str(self.title), self.shown(self.text), changelist.link(**{name: []}))
@@ -83,7 +82,7 @@ class NameFilter(UrlFilter):
             return _("%(text)s (%(count)s names)") % {"text": value, "count": len(self.matches)}
         return value
 
-    def choices(self, changelist: "BoundedChangeList") -> Iterator[Any]:  # type: ignore[override]
+    def choices(self, changelist: HasLinks) -> Iterator[Any]:  # type: ignore[override]
         [name] = self.parameter_names
         yield {"name": name, "value": self.text, "placeholder": self.placeholder}
 

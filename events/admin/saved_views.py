@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from events.models import DefaultView, SavedView
 from events.models.saved_view import NAME_LENGTH, QUERY_LENGTH
-from events.submitted import read_id
+from events.web.operator_form import read_id
 
 from .read_only import ReadOnlyAdmin
 

@@ -1,3 +1,5 @@
+"""The admin's site: its title, its first page and the order of its models."""
+
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 

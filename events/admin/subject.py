@@ -14,10 +14,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from events import columns, page
-from events.bounded import bounded_count
-from events.event_filter import EventFilter
+from events.filters.event_filter import EventFilter
 from events.models import SystemEvent
+from events.reading import page
+from events.reading.bounded_count import bounded_count
+from events.web import event_html
 
 from .read_only import ReadOnlyAdmin
 
@@ -50,7 +51,7 @@ class SubjectAdmin(ReadOnlyAdmin):
         events = SystemEvent.objects.matching(
             EventFilter.where(**{f"{self.events_parameter}_id": row.pk})
         ).defer("context")
-        latest = [columns.cells(event) for event in page.read(events, LATEST_ROWS)]
+        latest = [event_html.cells(event) for event in page.read(events, LATEST_ROWS)]
         return {
             "summary": self.summary,
             "shows_events": True,

@@ -1,20 +1,19 @@
+"""The list's filter by time and up to an id."""
+
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from events.event_filter import EventFilter
+from events.filters.event_filter import EventFilter
 from events.times import is_ago, read_time
 from sovi_events.following.position import MAX_ID
 
-from .filters import Chip, UrlFilter
-
-if TYPE_CHECKING:
-    from .changelist import BoundedChangeList
+from .filters import Chip, HasLinks, UrlFilter
 
 PRESETS = {
     "15m": gettext_lazy("15 min"),
@@ -83,7 +82,7 @@ class RangeFilter(UrlFilter):
             return None
         return min(int(text), MAX_ID)
 
-    def chips(self, changelist: "BoundedChangeList") -> Iterator[Chip]:
+    def chips(self, changelist: HasLinks) -> Iterator[Chip]:
         for name, label in self.labels.items():
             if text := self._text(name):
                 yield Chip(str(label), self.shown(text), changelist.link(**{name: []}))
@@ -93,7 +92,7 @@ class RangeFilter(UrlFilter):
             return _("%(duration)s ago") % {"duration": PRESETS.get(value, value)}
         return value.replace("T", " ")
 
-    def choices(self, changelist: "BoundedChangeList") -> Iterator[Any]:  # type: ignore[override]
+    def choices(self, changelist: HasLinks) -> Iterator[Any]:  # type: ignore[override]
         since, until = self._text("since"), self._text("until")
         for value, label in PRESETS.items():
             selected = since == value and not until

@@ -1,3 +1,5 @@
+"""The admin of API tokens: made once, shown once, revoked."""
+
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -13,8 +15,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from events import columns
 from events.models import ApiToken
+from events.web import event_html
 
 from .read_only import ReadOnlyAdmin
 
@@ -62,7 +64,7 @@ class ApiTokenAdmin(ReadOnlyAdmin):
             "title": _("Revoke token"),
             "opts": self.opts,
             "token": token,
-            "expiry": columns.moment(token.expiry),
+            "expiry": event_html.moment(token.expiry),
         }
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/events/apitoken/revoke.html", context)
@@ -89,16 +91,16 @@ class ApiTokenAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("created"))
     def created_at(self, token: ApiToken) -> SafeString:
-        return columns.moment_and_ago(token.created)
+        return event_html.moment_and_ago(token.created)
 
     @admin.display(description=gettext_lazy("expires"))
     def expires_at(self, token: ApiToken) -> SafeString:
         if token.expiry is None:
             return format_html("{}", _("never"))
         if token.expiry > timezone.now():
-            return columns.moment(token.expiry)
+            return event_html.moment(token.expiry)
         return format_html(
-            '{} <span class="expired">{}</span>', columns.moment(token.expiry), _("expired")
+            '{} <span class="expired">{}</span>', event_html.moment(token.expiry), _("expired")
         )
 
     @admin.display(description=gettext_lazy("revoke"))

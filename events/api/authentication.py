@@ -12,8 +12,8 @@ from knox.crypto import hash_token
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from events.actor import Actor
 from events.models import ApiToken
+from events.models.actor import Actor
 
 
 class TokenAuthentication(knox.auth.TokenAuthentication):  # type: ignore[misc]  # no types

@@ -8,13 +8,13 @@ from django.db import transaction
 from drf_spectacular.utils import F, OpenApiResponse, PolymorphicProxySerializer, extend_schema
 from rest_framework.exceptions import ValidationError
 
-from events.actor import Actor
 from events.bulk.confirmation import MAX_AGE_SECONDS, InvalidToken, confirm
 from events.bulk.workers import workers
-from events.filters import EventFilterSet
+from events.filters.filterset import EventFilterSet
 from events.models import BulkJob, SystemEvent
+from events.models.actor import Actor
 from events.models.event import CHUNK_ROWS
-from events.time_limit import time_limit
+from events.reading.time_limit import time_limit
 from sovi_events import catalog
 
 from . import schema

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from events.bulk.workers import notice
-from events.filters import refuse_parameters
+from events.filters.query_string import refuse_parameters
 from events.models import BulkJob
 
 from .body import read_object

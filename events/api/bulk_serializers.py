@@ -15,7 +15,7 @@ from events.models import BulkJob, EventAction
 from sovi_events import catalog
 from sovi_events.following.position import MAX_ID
 
-from .serializers import ActionSerializer, EventSerializer, InstantField, TextField
+from .serializers import ActionSerializer, EventSerializer, TextField, TimestampField
 
 MAX_IDS = 10_000
 WHAT = ("ids", "filters", "token")
@@ -93,7 +93,7 @@ class PreviewSerializer(serializers.Serializer[Any]):
         child=serializers.ListField(child=serializers.CharField()),
         help_text="As they were understood: times absolute, names ids.",
     )
-    previewed_at = InstantField(source="moment", help_text="UTC.")
+    previewed_at = TimestampField(source="moment", help_text="UTC.")
     count = serializers.IntegerField(source="extent.rows", help_text="Events that it would change.")
     exact = serializers.BooleanField(
         source="extent.exact", help_text="False where the numbers are estimates."
@@ -129,9 +129,9 @@ class JobSerializer(serializers.Serializer[Any]):
     face = serializers.CharField(help_text=f"{', '.join(EventAction.Face.values)}.")
     reason = serializers.CharField(allow_null=True)
     operation = serializers.UUIDField(help_text="Of its rows in the history.")
-    previewed_at = InstantField(help_text="UTC.")
-    created_at = InstantField(help_text="UTC.")
-    finished_at = InstantField(allow_null=True, help_text="UTC.")
+    previewed_at = TimestampField(help_text="UTC.")
+    created_at = TimestampField(help_text="UTC.")
+    finished_at = TimestampField(allow_null=True, help_text="UTC.")
     expected = serializers.IntegerField(help_text="What the preview said.")
     expected_is_exact = serializers.BooleanField()
     changed = serializers.IntegerField(help_text="Exact, so far or in the end.")

@@ -13,7 +13,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from events.filters import refuse_parameters
+from events.filters.query_string import refuse_parameters
 
 
 class SchemaView(SpectacularAPIView):

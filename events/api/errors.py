@@ -12,8 +12,8 @@ from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions, status, views
 from rest_framework.response import Response
 
-from events.filters import InvalidQuery
-from events.time_limit import TookTooLong
+from events.filters.query_string import InvalidQuery
+from events.reading.time_limit import TookTooLong
 
 logger = logging.getLogger(__name__)
 

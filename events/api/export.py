@@ -13,10 +13,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from events.export.formats import FORMATS, Format
-from events.export.pages import Extent, read
+from events.export.pages import IdRange, read
 from events.models.event import SystemEventQuerySet
-from events.release import release_request
-from events.rows import read_rows
+from events.reading.raw_sql import read_rows
+from events.web.release import release_request
 from sovi_events.following import settled
 from sovi_events.following.position import MAX_ID
 
@@ -71,7 +71,7 @@ def export_file(request: Request, events: SystemEventQuerySet) -> HttpResponseBa
     asked = ExportQuerySerializer.read(request.query_params)
     name = asked["format"]
     horizon = settled.read_horizon(read_rows)
-    extent = Extent(
+    extent = IdRange(
         asked["after_id"],
         min(asked.get("max_id", MAX_ID), horizon.id),
         min(asked.get("limit", MAX_ID), settings.SOVI_EXPORT_MAX_ROWS),
@@ -90,7 +90,7 @@ def export_file(request: Request, events: SystemEventQuerySet) -> HttpResponseBa
 
 
 async def _chunks(
-    events: SystemEventQuerySet, extent: Extent, file_format: Format
+    events: SystemEventQuerySet, extent: IdRange, file_format: Format
 ) -> AsyncGenerator[bytes, None]:
     await release_request()
     async with aclosing(read(events, extent, file_format)) as chunks:

@@ -8,7 +8,7 @@ from drf_spectacular.plumbing import build_parameter_type
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
-from events.filter_fields import (
+from events.filters.fields import (
     NONE,
     InstantField,
     SearchField,
@@ -16,9 +16,10 @@ from events.filter_fields import (
     UUIDsField,
     ValuesField,
 )
-from events.filters import EventFilterSet, read_query
+from events.filters.filterset import EventFilterSet
+from events.filters.query_string import read_query
+from events.filters.search.frozen import MAX_CHARACTERS
 from events.models.event import SystemEventQuerySet
-from events.search.frozen import MAX_CHARACTERS
 
 
 class EventFilterBackend(DjangoFilterBackend):  # type: ignore[misc]  # no types
@@ -30,7 +31,7 @@ class EventFilterBackend(DjangoFilterBackend):  # type: ignore[misc]  # no types
     def get_filterset(
         self, request: Request, queryset: SystemEventQuerySet, view: Any
     ) -> EventFilterSet:
-        """Return the filters, checked. Raises `events.filters.InvalidQuery`."""
+        """Return the filters, checked. Raises `events.filters.query_string.InvalidQuery`."""
         return read_query(
             request.query_params,
             queryset,

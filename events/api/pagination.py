@@ -16,10 +16,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from events import page
 from events.models.event import SystemEventQuerySet
-from events.rows import read_rows
-from events.time_limit import time_limit
+from events.reading import page
+from events.reading.raw_sql import read_rows
+from events.reading.time_limit import time_limit
 from sovi_events.following import settled
 from sovi_events.following.position import MAX_ID
 from sovi_events.statements import COLUMNS

@@ -6,13 +6,13 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied, ValidationError
 
-from events.actor import Actor
 from events.models import SystemEvent
-from events.representation import instant, represent
+from events.models.actor import Actor
+from events.web.event_json import instant, represent
 from sovi_events import catalog
 
 
-class InstantField(serializers.DateTimeField):
+class TimestampField(serializers.DateTimeField):
     """A time as events have it: UTC, with microseconds."""
 
     def to_representation(self, value: Any) -> Any:

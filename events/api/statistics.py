@@ -10,8 +10,8 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import exceptions, serializers, status
 from rest_framework.request import Request
 
-from events.event_filter import EventFilter
-from events.filters import InvalidQuery
+from events.filters.event_filter import EventFilter
+from events.filters.query_string import InvalidQuery
 from events.models import Device, SystemEvent
 from events.statistics.buckets import MAX_BUCKETS, Buckets, cover, parse_length
 from events.statistics.counting import (

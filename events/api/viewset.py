@@ -12,12 +12,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from events.bulk.frozen import freeze
 from events.bulk.preview import preview
-from events.filters import EventFilterSet, refuse_parameters
+from events.filters.filterset import EventFilterSet
+from events.filters.query_string import refuse_parameters
+from events.filters.stored_filter import serialise
 from events.models import EventAction, SystemEvent
 from events.models.event import SystemEventQuerySet
-from events.time_limit import time_limit
+from events.reading.time_limit import time_limit
 from sovi_events import catalog
 
 from .authentication import actor_of
@@ -183,7 +184,7 @@ class EventViewSet(ListModelMixin, GenericViewSet[SystemEvent]):
                 changed = act_on(action, ids, by=by, reason=reason)
                 return Response(ChangedSerializer({"changed": changed, "count": len(changed)}).data)
             case {"filters": query}:
-                seen = preview(action, freeze(query))
+                seen = preview(action, serialise(query))
                 return Response(PreviewSerializer(seen, context={"request": request}).data)
             case {"token": token}:
                 job = confirm_preview(token, action, user_id=request.user.pk, by=by, reason=reason)

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core import signing
 
-from events.actor import Actor
 from events.models import BulkJob
+from events.models.actor import Actor
 from sovi_events.storable import storable_message
 
 from .preview import Preview

@@ -9,17 +9,17 @@ from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
-from events import page
-from events.bounded import COUNT_BOUND
+from events.filters.stored_filter import StoredFilter, deserialise
 from events.models import SystemEvent
 from events.models.event import SystemEventQuerySet
-from events.rows import read_rows
-from events.time_limit import TookTooLong, time_limit
+from events.reading import page
+from events.reading.bounded_count import COUNT_BOUND
+from events.reading.raw_sql import read_rows
+from events.reading.time_limit import TookTooLong, time_limit
 from sovi_events import statements
 from sovi_events.following.settled import read_horizon
 
 from .estimate import estimate
-from .frozen import FrozenFilter, thaw
 
 TIMEOUT_SECONDS = 1.0
 """Of each of the five questions that a preview asks at most."""
@@ -34,7 +34,7 @@ GROUP BY severity ORDER BY count(*) DESC, severity
 
 
 @dataclass(frozen=True)
-class Extent:
+class Total:
     """How many events, in all and by severity (the most first): counted, or else estimated."""
 
     rows: int
@@ -64,13 +64,13 @@ class Preview:
     """
 
     action: str
-    filters: FrozenFilter
+    filters: StoredFilter
     moment: datetime
     first_id: int
     last_id: int
     action_id: int
     complete: bool
-    extent: Extent
+    extent: Total
     sample: list[SystemEvent] | None
     oldest: SystemEvent | None
     operation: uuid.UUID = field(default_factory=uuid.uuid4)
@@ -80,7 +80,7 @@ class Preview:
         return self.sample[0] if self.sample else None
 
 
-def preview(action: str, filters: FrozenFilter, *, max_id: int | None = None) -> Preview:
+def preview(action: str, filters: StoredFilter, *, max_id: int | None = None) -> Preview:
     """Look at what "resolve" or "reopen" would change, up to `max_id` at most.
 
     Raises `TookTooLong` where not even an estimate could be made in time.
@@ -90,7 +90,7 @@ def preview(action: str, filters: FrozenFilter, *, max_id: int | None = None) ->
     [[action_id]] = read_rows(statements.newest_id("event_actions"))
     horizon = read_horizon(read_rows, wait_seconds=WAIT_SECONDS)
     last_id = horizon.id if max_id is None else min(horizon.id, max_id)
-    events = thaw(filters).pending(action).filter(pk__lte=last_id)
+    events = deserialise(filters).pending(action).filter(pk__lte=last_id)
     sample: list[SystemEvent] | None = None
     oldest: SystemEvent | None = None
     with suppress(TookTooLong), time_limit(TIMEOUT_SECONDS):
@@ -116,7 +116,7 @@ def preview(action: str, filters: FrozenFilter, *, max_id: int | None = None) ->
     )
 
 
-def measure(events: SystemEventQuerySet, first_id: int, last_id: int) -> Extent:
+def measure(events: SystemEventQuerySet, first_id: int, last_id: int) -> Total:
     """Count those of a range up to `COUNT_BOUND`, estimate more; raise `TookTooLong`."""
     at_least = 0
     some = events.order_by().values_list("severity")[: COUNT_BOUND + 1]
@@ -131,8 +131,8 @@ def measure(events: SystemEventQuerySet, first_id: int, last_id: int) -> Extent:
     return replace(estimated, rows=max(estimated.rows, at_least))
 
 
-def _extent(by_severity: dict[str, int], *, exact: bool) -> Extent:
-    return Extent(sum(by_severity.values()), by_severity, exact)
+def _extent(by_severity: dict[str, int], *, exact: bool) -> Total:
+    return Total(sum(by_severity.values()), by_severity, exact)
 
 
 def _first_id() -> int:

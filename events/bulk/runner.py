@@ -11,9 +11,9 @@ from django.utils import timezone
 from events.models import BulkJob
 from sovi_events.storable import storable_message
 
-from .chunk import Overtaken, run_chunk
-from .lock import held
-from .pace import Pace
+from .advisory_lock import advisory_lock
+from .batch_size import BatchSize
+from .transaction import ConcurrentlyActedOn, run_chunk
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def run(
     `tell` is told how far it is. Raises OperationalError and InterfaceError when the connection
     fails; what else goes wrong is kept in the job.
     """
-    with held(job_id) as is_ours:
+    with advisory_lock(job_id) as is_ours:
         if not is_ours:
             return None
         try:
@@ -55,12 +55,12 @@ def run(
 
 
 def _run(job_id: int, interrupted: Callable[[], bool], tell: Tell) -> BulkJob:
-    pace = Pace()
+    pace = BatchSize()
     while True:
         began = time.perf_counter()
         try:
             job, is_full = run_chunk(job_id, pace)
-        except Overtaken:
+        except ConcurrentlyActedOn:
             continue  # the next attempt knows of it
         except OperationalError as error:
             if not isinstance(error.__cause__, PASSING):
@@ -71,7 +71,7 @@ def _run(job_id: int, interrupted: Callable[[], bool], tell: Tell) -> BulkJob:
             job = BulkJob.objects.get(pk=job_id)
         else:
             seconds = time.perf_counter() - began
-            pace.learn(seconds, is_full=is_full)
+            pace.adapt(seconds, is_full=is_full)
         tell(job, seconds)
         if not job.is_open or interrupted():
             return job

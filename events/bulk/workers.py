@@ -8,7 +8,7 @@ from django.db import Error, InterfaceError, OperationalError, connections, tran
 
 from events.models import BulkJob
 
-from .lock import is_held
+from .advisory_lock import is_held
 from .runner import run
 
 logger = logging.getLogger(__name__)

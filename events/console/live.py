@@ -9,12 +9,12 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
-from events.filters import InvalidQuery, read_query
-from events.stream.now import read_now
-from events.time_limit import TookTooLong, time_limit
+from events.filters.query_string import InvalidQuery, read_query
+from events.reading.time_limit import TookTooLong, time_limit
+from events.stream.current_token import read_now
 from sovi_events import catalog
 
-from .choices import choices
+from .toggle_links import choices
 
 HIGHLIGHT = "highlight"
 BACKLOG_ROWS = 200

@@ -3,10 +3,11 @@
 from django.contrib import admin
 from django.urls import path
 
-from .dashboard import dashboard
+from events.console.dashboard.views import dashboard
+from events.console.problems.views import problems, resolve
+from events.console.timeline.views import timeline
+
 from .live import live
-from .problems import problems, resolve
-from .timeline import timeline
 
 app_name = "console"
 urlpatterns = [

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from sovi_events.statements import COLUMNS
 
 Event = dict[str, Any]
-"""As `events.representation.represent` returns it."""
+"""As `events.web.event_json.represent` returns it."""
 
 # What a spreadsheet takes for the beginning of a formula, OWASP's list.
 _RUNS = ("=", "+", "-", "@", "\t", "\r")

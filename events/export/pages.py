@@ -9,9 +9,9 @@ from weakref import WeakKeyDictionary
 
 import psycopg
 
-from events.connections import Readers
 from events.models.event import SystemEventQuerySet
-from events.representation import represent
+from events.web.connection_pool import Readers
+from events.web.event_json import represent
 from sovi_events.statements import COLUMNS
 
 from .formats import Format
@@ -25,7 +25,7 @@ TIMEOUT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
-class Extent:
+class IdRange:
     """What is exported: ids above `after_id` up to `through_id`, at most `max_rows` of them."""
 
     after_id: int
@@ -34,7 +34,7 @@ class Extent:
 
 
 async def read(
-    events: SystemEventQuerySet, extent: Extent, file_format: Format
+    events: SystemEventQuerySet, extent: IdRange, file_format: Format
 ) -> AsyncGenerator[bytes, None]:
     """Yield the file. Between the pages it holds no connection, and in a page ends with its task.
 

@@ -14,14 +14,15 @@ from typing import Any, ClassVar
 from django.core.management.base import BaseCommand, CommandError
 from django.http import QueryDict
 
-from events.actor import Actor
 from events.bulk.confirmation import start
-from events.bulk.frozen import freeze
-from events.bulk.preview import Extent, Preview, preview
+from events.bulk.preview import Preview, Total, preview
 from events.bulk.runner import run
-from events.filters import EventFilterSet, InvalidQuery
+from events.filters.filterset import EventFilterSet
+from events.filters.query_string import InvalidQuery
+from events.filters.stored_filter import serialise
 from events.models import BulkJob, SystemEvent
-from events.time_limit import TookTooLong
+from events.models.actor import Actor
+from events.reading.time_limit import TookTooLong
 from sovi_events import catalog
 from sovi_events.following.position import MAX_ID
 
@@ -103,7 +104,7 @@ class BulkCommand(BaseCommand):
         self, query: QueryDict, by: Actor, reason: str | None, *, dry_run: bool, yes: bool
     ) -> None:
         try:
-            seen = preview(self.action, freeze(query))
+            seen = preview(self.action, serialise(query))
         except InvalidQuery as error:
             lines = (f"--{name}: {' '.join(reasons)}" for name, reasons in error.errors.items())
             raise CommandError("\n".join(lines)) from None
@@ -206,7 +207,7 @@ def interruptible() -> Iterator[Any]:
         signal.signal(signal.SIGINT, before)
 
 
-def _sentence(extent: Extent) -> str:
+def _sentence(extent: Total) -> str:
     count = str(extent)
     return f"{count[0].upper()}{count[1:]} {'event' if extent.rows == 1 else 'events'}"
 

@@ -1,3 +1,5 @@
+"""Accounts on the platforms."""
+
 import uuid
 
 from django.db import models

@@ -1,3 +1,5 @@
+"""Actions: who resolved or reopened which events, when, through which face and why."""
+
 from django.contrib.postgres.indexes import GistIndex
 from django.db import models
 from django.db.models import F

@@ -1,12 +1,14 @@
+"""Bulk jobs: an action over all that matches a filter, and how far it is."""
+
 from typing import Any
 
 from django.db import models
 from django.db.models.functions import Now
 
-from events.actor import Actor
 from sovi_events import catalog
 
 from .action import EventAction
+from .actor import Actor
 
 
 class BulkJobQuerySet(models.QuerySet["BulkJob"]):

@@ -1,3 +1,5 @@
+"""Devices of the fleet."""
+
 import uuid
 
 from django.db import models

@@ -1,3 +1,5 @@
+"""Events, and the QuerySet that filters, emits and acts on them."""
+
 import uuid
 from collections.abc import Iterable, Sequence
 from typing import Any, Self
@@ -5,14 +7,14 @@ from typing import Any, Self
 from django.db import connections, models
 from django.db.models.functions import Now
 
-from events.actor import Actor
-from events.event_filter import EventFilter
+from events.filters.event_filter import EventFilter
 from sovi_events import statements
 from sovi_events.action import parameters
 from sovi_events.record import Record
 
 from .account import Account
 from .action import EventAction
+from .actor import Actor
 from .device import Device
 from .json import TolerantJSONField
 from .multirange import BooleanLookup

@@ -1,3 +1,5 @@
+"""A JSON column that also reads what other programs have written."""
+
 from typing import Any
 
 from django.db import models

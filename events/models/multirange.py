@@ -1,3 +1,5 @@
+"""Multiranges of ids as columns, and lookups that answer true or false."""
+
 from typing import TYPE_CHECKING, Any
 
 from django.db import models

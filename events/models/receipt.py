@@ -1,3 +1,5 @@
+"""Receipts: which ids a batch of events got."""
+
 from django.db import models
 from django.db.models.functions import Now
 

@@ -1,3 +1,5 @@
+"""Rollups: how many events fell into a slot of time."""
+
 from django.db import models
 
 
@@ -5,7 +7,8 @@ class EventRollup(models.Model):
     """How many of the events rolled up fall into a slot of `grain` minutes, by what they are.
 
     Counted twice: by severity, category and event type (`device_id` is NULL), and by severity and
-    device (`by_device`; category and event type are NULL). Written by `events.rollups` alone.
+    device (`by_device`; category and event type are NULL). Written by
+    `events.statistics.rollups` alone.
     """
 
     pk = models.CompositePrimaryKey("grain", "by_device", "slot", "digest")

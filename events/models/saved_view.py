@@ -1,3 +1,5 @@
+"""Saved views: a list's address under a name."""
+
 from typing import Any
 
 from django.conf import settings

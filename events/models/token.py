@@ -1,3 +1,5 @@
+"""API tokens, kept as digests."""
+
 from django.db import models
 from knox.models import AbstractAuthToken
 

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from django.db import OperationalError, connection, transaction
 from psycopg.errors import QueryCanceled
 
-from events.bounded import COUNT_BOUND
-from events.rollups import statements as rollups
-from events.rollups.rolling import adapted, read_mark
+from events.reading.bounded_count import COUNT_BOUND
+from events.statistics.rollups import statements as rollups
+from events.statistics.rollups.rolling import adapted, read_mark
 
 from .policy import Policy
 
@@ -57,7 +57,7 @@ SELECT count(*) FROM gone
 """
 
 
-class Progress(NamedTuple):
+class Pruned(NamedTuple):
     """Events deleted so far, and the time up to which the table was gone through."""
 
     deleted: int
@@ -84,7 +84,7 @@ def one_at_a_time() -> Iterator[bool]:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [_ONE_AT_A_TIME])
 
 
-def prune(policy: Policy, now: datetime) -> Iterator[Progress]:
+def prune(policy: Policy, now: datetime) -> Iterator[Pruned]:
     """Delete what is due; yield after each transaction.
 
     Goes through the index on time once, so that memory is bounded, what is kept is passed over once
@@ -98,7 +98,7 @@ def prune(policy: Policy, now: datetime) -> Iterator[Progress]:
     while (gone := walk.step(rows)) is not None:
         deleted += gone
         rows = adapted(rows, time.monotonic() - began, FEWEST_ROWS, MOST_ROWS)
-        yield Progress(deleted, walk.reached)
+        yield Pruned(deleted, walk.reached)
         began = time.monotonic()
 
 

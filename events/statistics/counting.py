@@ -14,10 +14,10 @@ from psycopg.errors import QueryCanceled
 
 from events.models import EventRollup
 from events.models.event import SystemEventQuerySet
-from events.rollups import statements as rollups
-from events.rollups.rolling import read_mark, roll_up
+from events.statistics.rollups.rolling import read_mark, roll_up
 
 from .buckets import Buckets
+from .rollups import statements as rollups
 
 TIMEOUT_SECONDS = 2
 MAX_GROUPS = 20

@@ -9,16 +9,16 @@ from typing import NamedTuple, TypeVar
 import psycopg
 from psycopg.rows import dict_row
 
-from events.connections import Readers
+from events.web.connection_pool import Readers
 from sovi_events.following.position import Position
 
 from . import statements
-from .contents import ACTIONS, EVENTS, FEEDS, Action, Event, Feed
 from .messages import identify, message
-from .place import Place
-from .positions import Course, Ranges, above, before, narrowed, united
-from .selection import Query, Selection, matching
-from .source import Connection
+from .position_sets import CatchUpPlan, Ranges, above, before, truncate, union
+from .resume_token import ResumeToken
+from .selection import IdQuery, Selection, matching
+from .table_reader import Connection
+from .topics import ACTIONS, EVENTS, TOPICS, Action, Event, Topic
 
 FIRST_ROWS, MOST_ROWS = 50, 500
 PAGE_BYTES = 256 * 1024
@@ -38,11 +38,11 @@ class Page(NamedTuple):
     """What to send, and where the client is after it; the chunk's last `id:` says the same."""
 
     chunk: bytes
-    place: Place
+    place: ResumeToken
 
 
 async def read_pages(
-    readers: Readers, start: Place, source: Place, selection: Selection | None
+    readers: Readers, start: ResumeToken, source: ResumeToken, selection: Selection | None
 ) -> AsyncGenerator[Page, None]:
     """Yield what `source` has and `start` lacks, events first, and at last both places united.
 
@@ -50,26 +50,32 @@ async def read_pages(
     where PostgreSQL refuses the selection.
     """
     place = start
-    for feed in FEEDS:
-        pages = _read_feed(readers, feed, place, source.of(feed), selection)
+    for topic in TOPICS:
+        pages = _read_topic(readers, topic, place, source.of(topic), selection)
         async with aclosing(pages):
             async for page in pages:
                 yield page
-        place = place.moved(feed, united(start.of(feed), source.of(feed)))
+        place = place.moved(topic, union(start.of(topic), source.of(topic)))
     yield Page(b"", place)
 
 
-async def _read_feed(
-    readers: Readers, feed: Feed, start: Place, source: Position, selection: Selection | None
+async def _read_topic(
+    readers: Readers,
+    topic: Topic,
+    start: ResumeToken,
+    source: Position,
+    selection: Selection | None,
 ) -> AsyncGenerator[Page, None]:
-    course = Course(start.of(feed), source)
+    course = CatchUpPlan(start.of(topic), source)
     ranges, limit = course.ranges, FIRST_ROWS
     while ranges:
-        read = _page_reader(feed, ranges, limit, selection)
+        read = _page_reader(topic, ranges, limit, selection)
         read_to, contents = await _with_connection(readers, read)
         ranges = above(ranges, read_to)
-        place = start.moved(feed, course.at(read_to))
-        chunks = [message(start.moved(feed, course.at(it.id)), it.data, it.name) for it in contents]
+        place = start.moved(topic, course.at(read_to))
+        chunks = [
+            message(start.moved(topic, course.at(it.id)), it.data, it.name) for it in contents
+        ]
         if not contents or contents[-1].id < read_to:
             chunks.append(identify(place))
         chunk = b"".join(chunks)
@@ -82,7 +88,7 @@ async def read_backlog(
     readers: Readers, source: Position, count: int, selection: Selection | None
 ) -> Position:
     """Return the position from which on there are so many events up to `source`."""
-    newest = Query(statements.NEWEST, [source.high, count])
+    newest = IdQuery(statements.NEWEST, [source.high, count])
     if selection is not None:
         newest = selection.newest(source.high, count)
 
@@ -108,32 +114,32 @@ async def read_last_ids(readers: Readers) -> tuple[int, ...]:
 
 
 def _page_reader(
-    feed: Feed, ranges: Ranges, limit: int, selection: Selection | None
+    topic: Topic, ranges: Ranges, limit: int, selection: Selection | None
 ) -> Callable[[Connection], Awaitable[tuple[int, list[Event | Action]]]]:
     """Return what reads a page: up to which id it went, and what is wanted of that."""
 
     async def read(connection: Connection) -> tuple[int, list[Event | Action]]:
-        rows, window = Query(f"SELECT id FROM {feed.table}", []), ranges  # noqa: S608
-        if feed is EVENTS and selection is not None:
+        rows, window = IdQuery(f"SELECT id FROM {topic.table}", []), ranges  # noqa: S608
+        if topic is EVENTS and selection is not None:
             first = await _ids(connection, rows, ranges, 1)
             if not first:
                 return ranges[-1][1], []
-            rows, window = selection.query(feed), narrowed(above(ranges, first[0] - 1), WINDOW_IDS)
+            rows, window = selection.query(topic), truncate(above(ranges, first[0] - 1), WINDOW_IDS)
         ids = await _ids(connection, rows, window, limit)
         async with connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(statements.rows(feed.table, feed.columns).encode(), [ids])
-            contents = [feed.content(row) async for row in cursor]
-        if feed is ACTIONS and selection is not None:
+            await cursor.execute(statements.rows(topic.table, topic.columns).encode(), [ids])
+            contents = [topic.content(row) async for row in cursor]
+        if topic is ACTIONS and selection is not None:
             about = [event_id for action in contents for event_id in action.event_ids]
-            found = (await matching(connection, feed, [selection], about))[selection]
-            contents = [it for action in contents if (it := action.only(found)) is not None]
+            found = (await matching(connection, topic, [selection], about))[selection]
+            contents = [it for action in contents if (it := action.restrict_to(found)) is not None]
         # A page that is not full has come to the end of its ranges.
         return ids[-1] if len(ids) == limit else window[-1][1], contents
 
     return read
 
 
-async def _ids(connection: Connection, wanted: Query, ranges: Ranges, limit: int) -> list[int]:
+async def _ids(connection: Connection, wanted: IdQuery, ranges: Ranges, limit: int) -> list[int]:
     """Return the lowest ids in the ranges that are wanted, so many at most."""
     firsts, lasts = map(list, zip(*ranges, strict=True))
     async with psycopg.AsyncClientCursor(connection) as cursor:

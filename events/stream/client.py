@@ -8,15 +8,15 @@ from contextlib import aclosing
 
 import psycopg
 
-from events.credentials import Credential
+from events.web.authentication import Credential
 
 from . import messages
 from .catch_up import read_backlog, read_last_ids, read_pages
-from .contents import EVENTS
 from .hub import Hub
-from .place import NOWHERE, Place, parse
-from .recent import RecentBatch
+from .recent_batches import RecentBatch
+from .resume_token import NOWHERE, ResumeToken, parse
 from .selection import Selection
+from .topics import EVENTS
 
 RETRY_MILLISECONDS = 3000
 PIECE_BYTES = 64 * 1024
@@ -33,9 +33,10 @@ Chunks = AsyncGenerator[bytes, None]
 class Client:
     """A stream's state is a place and the number of a batch, never a buffer of its own.
 
-    Note: three phases. At first, and whenever the batches it needs are gone from `Recent`, the
-    client notes where the follower stands and which batch comes next, without awaiting in between;
-    then it reads what it lacks up to there from the database, page by page; then it takes batches.
+    Note: three phases. At first, and whenever the batches it needs are gone from `RecentBatches`,
+    the client notes where the follower stands and which batch comes next, without awaiting in
+    between; then it reads what it lacks up to there from the database, page by page; then it takes
+    batches.
     Where it has read what the follower has not (its token is another process's), `ahead` holds its
     place: that is left out, and tokens say what either has, until both are the same.
     """
@@ -55,17 +56,17 @@ class Client:
         self._token = token
         self._backlog = backlog
         self._place = NOWHERE
-        self._told = NOWHERE
-        self._ahead: Place | None = None
+        self._last_sent_token = NOWHERE
+        self._ahead_of_hub: ResumeToken | None = None
         self._next_batch = 0
         self._epoch = 0
-        self._over = False
+        self._closed = False
         self._waiter: asyncio.Future[None] | None = None
         self._blocked_since: float | None = None
         self._last_sent = time.monotonic()
 
     async def chunks(self) -> Chunks:
-        """Yield what to send until the server stops; raises Full where there is no room.
+        """Yield what to send until the server stops; raises TooManyStreams where there is no room.
 
         Everything is acquired in here, so that a stream that was never begun holds nothing.
         """
@@ -77,7 +78,7 @@ class Client:
             async with aclosing(self._messages()) as chunks:
                 async for chunk in chunks:
                     for start in range(0, len(chunk), PIECE_BYTES):
-                        if self._over:
+                        if self._closed:
                             return
                         self._blocked_since = time.monotonic()
                         yield chunk[start : start + PIECE_BYTES]
@@ -94,7 +95,7 @@ class Client:
 
     def end(self) -> None:
         """End the stream, cleanly; one that is blocked in sending ends when it goes on."""
-        self._over = True
+        self._closed = True
         self.wake()
 
     def stalled(self, now: float) -> bool:
@@ -105,7 +106,7 @@ class Client:
         """Whether something is to be said although there is no event for this client."""
         silent = now - self._last_sent
         return silent >= self._hub.limits.keepalive_seconds or (
-            silent >= TOKEN_SECONDS and self._told != self._place
+            silent >= TOKEN_SECONDS and self._last_sent_token != self._place
         )
 
     # -- What it says, from the first byte on -----------------------------------------------------
@@ -119,7 +120,7 @@ class Client:
         if hub.closing:
             return
         yield await self._begin()
-        while not hub.closing and not self._over:
+        while not hub.closing and not self._closed:
             if self._epoch != hub.follower.epoch:
                 yield self._reset("the database is behind what this stream has shown")
             for phase in (self._catch_up(), self._live()):
@@ -129,7 +130,7 @@ class Client:
 
     async def _until(self, condition: Callable[[], bool]) -> Chunks:
         """Wait until the follower is so, or the stream is over."""
-        while not condition() and not self._hub.closing and not self._over:
+        while not condition() and not self._hub.closing and not self._closed:
             if self.is_due(time.monotonic()):
                 yield messages.KEEP_ALIVE
             else:
@@ -152,12 +153,12 @@ class Client:
         elif self._backlog:
             events = await read_backlog(readers, place.events, self._backlog, self.selection)
             place = place.moved(EVENTS, events)
-        self._place = self._told = place
+        self._place = self._last_sent_token = place
         return messages.identify(place)
 
     def _reset(self, reason: str) -> bytes:
         self._epoch = self._hub.follower.epoch
-        self._place = self._told = self._hub.follower.place
+        self._place = self._last_sent_token = self._hub.follower.place
         return messages.reset(self._place, reason)
 
     async def _catch_up(self) -> Chunks:
@@ -175,15 +176,15 @@ class Client:
                     async for page in pages:
                         self._place = page.place
                         if page.chunk:
-                            self._told = page.place
+                            self._last_sent_token = page.place
                             yield page.chunk
                         if not self._goes_on():
                             return
             except psycopg.Error as error:
                 logger.warning("A stream's filter failed: %s", error)
-                self._over = True
+                self._closed = True
                 return
-            self._ahead = None if self._place == source else self._place
+            self._ahead_of_hub = None if self._place == source else self._place
             if self._next_batch >= follower.recent.first:
                 return
 
@@ -194,52 +195,52 @@ class Client:
             batch = recent.get(self._next_batch)
             if batch is None or (self.selection and self.selection not in batch.selected):
                 if self.is_due(time.monotonic()):
-                    yield self._say_where(is_current=batch is None)
+                    yield self._heartbeat(is_current=batch is None)
                 else:
                     await self._wait()
                 continue
             self._next_batch += 1
             part = batch if self.selection is None else batch.selected[self.selection]
             if part is None:
-                self._over = True
+                self._closed = True
             elif chunk := self._take(part):
                 yield chunk
 
     def _take(self, batch: RecentBatch) -> bytes:
         """Return what to send of a batch; unfiltered clients share one copy of it."""
-        if self._ahead is not None:
-            return self._take_behind(batch, self._ahead)
+        if self._ahead_of_hub is not None:
+            return self._take_behind(batch, self._ahead_of_hub)
         self._go_to(batch.place)
         if batch.blocks:
-            self._told = batch.blocks[-1].place
+            self._last_sent_token = batch.blocks[-1].place
         return batch.chunk
 
-    def _take_behind(self, batch: RecentBatch, ahead: Place) -> bytes:
+    def _take_behind(self, batch: RecentBatch, ahead: ResumeToken) -> bytes:
         chunks = []
         for content, place in batch.blocks:
-            if not ahead.of(batch.feed).has(content.id):
-                self._told = place.united(ahead)
-                chunks.append(messages.message(self._told, content.data, content.name))
+            if not ahead.of(batch.topic).has(content.id):
+                self._last_sent_token = place.union(ahead)
+                chunks.append(messages.message(self._last_sent_token, content.data, content.name))
         self._go_to(batch.place)
         return b"".join(chunks)
 
-    def _go_to(self, place: Place) -> None:
+    def _go_to(self, place: ResumeToken) -> None:
         """Stand where the hub does; what was read ahead of it stays read."""
-        self._place = place if self._ahead is None else place.united(self._ahead)
+        self._place = place if self._ahead_of_hub is None else place.union(self._ahead_of_hub)
         if self._place == place:
-            self._ahead = None
+            self._ahead_of_hub = None
 
-    def _say_where(self, *, is_current: bool) -> bytes:
+    def _heartbeat(self, *, is_current: bool) -> bytes:
         if is_current:
             self._go_to(self._hub.follower.place)  # gaps may have closed since
-        if self._told == self._place:
+        if self._last_sent_token == self._place:
             return messages.KEEP_ALIVE
-        self._told = self._place
+        self._last_sent_token = self._place
         return messages.KEEP_ALIVE + messages.identify(self._place)
 
     def _goes_on(self) -> bool:
         current = self._epoch == self._hub.follower.epoch
-        return current and not self._over and not self._hub.closing
+        return current and not self._closed and not self._hub.closing
 
     async def _wait(self) -> None:
         self._waiter = asyncio.get_running_loop().create_future()

@@ -8,13 +8,13 @@ from collections.abc import Callable, Collection
 
 import psycopg
 
-from events.connections import connect
+from events.web.connection_pool import connect
 
-from .contents import FEEDS
-from .place import Place
-from .recent import Block, Recent, RecentBatch
+from .recent_batches import Frame, RecentBatch, RecentBatches
+from .resume_token import ResumeToken
 from .selection import Selection, matching
-from .source import Connection, Source, read_holders
+from .table_reader import Connection, Source, read_holders
+from .topics import TOPICS
 from .watch import Watch
 
 CHANNEL = "system_events"
@@ -42,7 +42,7 @@ class Follower:
     def __init__(
         self, *, changed: Callable[[], None], selections: Callable[[], Collection[Selection]]
     ) -> None:
-        self.recent = Recent()
+        self.recent = RecentBatches()
         self.epoch = 0
         self.polls = 0
         self._changed = changed
@@ -58,11 +58,11 @@ class Follower:
         return bool(self._sources)
 
     @property
-    def place(self) -> Place:
+    def place(self) -> ResumeToken:
         """Where all that was published leads. Only once `ready`."""
-        return Place(*(source.position for source in self._sources))
+        return ResumeToken(*(source.position for source in self._sources))
 
-    def knows(self, place: Place) -> bool:
+    def knows(self, place: ResumeToken) -> bool:
         """Whether what a reader there lacks can be read; else transactions may yet commit some."""
         return all(map(Source.knows, self._sources, place))
 
@@ -109,7 +109,7 @@ class Follower:
                     source.reconnected()
                 return
             logger.warning("The database is behind what was read from it: resetting the streams")
-        sources = [await Source.begin(feed, connection) for feed in FEEDS]
+        sources = [await Source.begin(topic, connection) for topic in TOPICS]
         if self._sources:
             self._unmatched.clear()
             self.epoch += 1
@@ -133,10 +133,10 @@ class Follower:
             more |= found.more
             if found.contents:
                 blocks = [
-                    Block(content, place.moved(source.feed, position))
+                    Frame(content, place.moved(source.topic, position))
                     for content, position in found.contents
                 ]
-                await self._publish(connection, RecentBatch(source.feed, blocks, blocks[-1].place))
+                await self._publish(connection, RecentBatch(source.topic, blocks, blocks[-1].place))
         self.polls += 1
         return more
 
@@ -155,7 +155,7 @@ class Follower:
         if not selections:
             return
         try:
-            found = await matching(connection, batch.feed, selections, batch.event_ids)
+            found = await matching(connection, batch.topic, selections, batch.event_ids)
             for selection in selections:
                 batch.select(selection, found[selection])
         except psycopg.Error:
@@ -170,7 +170,7 @@ class Follower:
         """Find the selection that PostgreSQL refuses, so that it ends its own streams only."""
         for selection in selections:
             try:
-                found = await matching(connection, batch.feed, [selection], batch.event_ids)
+                found = await matching(connection, batch.topic, [selection], batch.event_ids)
                 batch.select(selection, found[selection])
             except psycopg.Error as error:
                 if connection.closed:

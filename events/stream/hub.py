@@ -5,26 +5,24 @@ import logging
 import time
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 import psycopg
 from django.conf import settings
 
-from events.connections import Readers
+from events.web.authentication import Credential
+from events.web.connection_pool import Readers
 
 from .follower import Follower
-from .permission import still_allowed
+from .recheck import still_allowed
 from .selection import Selection
-
-if TYPE_CHECKING:
-    from .client import Client
 
 CLOSING_SECONDS = 1.0
 """How long a stream that is blocked in sending may take to end when the server stops."""
 
 QUERY_SECONDS = 10.0
-ENTERING = 8
+MAX_CONCURRENT_AUTH = 8
 """How many requests at once are asked for their credentials, each on a connection of Django's: when
 a server comes back, all its clients do."""
 
@@ -40,7 +38,29 @@ class Limits:
     clients: int = 2000
 
 
-class Full(Exception):
+class Stream(Protocol):
+    """One of the streams, as the hub sees it."""
+
+    @property
+    def credential(self) -> Credential: ...
+
+    @property
+    def selection(self) -> Selection | None: ...
+
+    def wake(self) -> None:
+        """Look whether there is something to send."""
+
+    def end(self) -> None:
+        """End the stream."""
+
+    def stalled(self, now: float) -> bool:
+        """Whether its client stopped reading."""
+
+    def is_due(self, now: float) -> bool:
+        """Whether something is to be sent although there is no event."""
+
+
+class TooManyStreams(Exception):
     """The user, or the process, has as many streams as it may."""
 
 
@@ -53,10 +73,10 @@ class Hub:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.closing = False
-        self.clients: dict[Client, asyncio.Task[Any]] = {}
+        self.clients: dict[Stream, asyncio.Task[Any]] = {}
         self.follower = self._new_follower()
         self.readers = Readers()
-        self.entrance = asyncio.Semaphore(ENTERING)
+        self.auth_semaphore = asyncio.Semaphore(MAX_CONCURRENT_AUTH)
         self.clients_of_user: Counter[object] = Counter()
         self._running: asyncio.Task[None] | None = None
         self._resting: set[asyncio.Task[None]] = set()
@@ -67,13 +87,13 @@ class Hub:
             and self.clients_of_user[user_id] < self.limits.clients_per_user
         )
 
-    def join(self, client: "Client", task: asyncio.Task[Any]) -> None:
+    def join(self, client: Stream, task: asyncio.Task[Any]) -> None:
         """Take in a client that `task` serves. It leaves when the task ends, if not before.
 
-        Raises Full.
+        Raises TooManyStreams.
         """
         if not self.has_room(client.credential.user_id):
-            raise Full
+            raise TooManyStreams
         self.clients[client] = task
         self.clients_of_user[client.credential.user_id] += 1
         task.add_done_callback(lambda _: self.leave(client))
@@ -82,7 +102,7 @@ class Hub:
             self._running = asyncio.create_task(self._run(self.follower, self.readers))
             self._running.add_done_callback(self._ended)
 
-    def leave(self, client: "Client") -> None:
+    def leave(self, client: Stream) -> None:
         """Let a client go; once gone, does nothing."""
         if self.clients.pop(client, None) is None:
             return

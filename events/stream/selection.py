@@ -5,17 +5,17 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from events import page
-from events.event_filter import EventFilter
+from events.filters.event_filter import EventFilter
 from events.models import SystemEvent
+from events.reading import page
 
-from .contents import ACTIONS, EVENTS, Feed
+from .topics import ACTIONS, EVENTS, Topic
 
 OUTCOMES = ("resolved", "resolved_by")
 """Columns that actions are not asked for: they change just that."""
 
 
-class Query(NamedTuple):
+class IdQuery(NamedTuple):
     """Answers the ids of the events that match."""
 
     sql: str
@@ -28,19 +28,19 @@ class Selection:
     def __init__(self, event_filter: EventFilter) -> None:
         self._filter = event_filter
         self._queries = {
-            EVENTS: Query(*event_filter.to_sql()),
-            ACTIONS: Query(*event_filter.without(*OUTCOMES).to_sql()),
+            EVENTS: IdQuery(*event_filter.to_sql()),
+            ACTIONS: IdQuery(*event_filter.without(*OUTCOMES).to_sql()),
         }
         self.everything = not event_filter
 
-    def query(self, feed: Feed) -> Query:
+    def query(self, topic: Topic) -> IdQuery:
         """Return what tells whose events, or the actions on which events, are wanted."""
-        return self._queries[feed]
+        return self._queries[topic]
 
-    def newest(self, through_id: int, count: int) -> Query:
+    def newest(self, through_id: int, count: int) -> IdQuery:
         """Return what answers the newest events that match up to an id, at most so many."""
         events = SystemEvent.objects.matching(self._filter).filter(pk__lte=through_id)
-        return Query(*page.newest_ids(events, count))
+        return IdQuery(*page.newest_ids(events, count))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Selection) and self._filter == other._filter
@@ -51,14 +51,14 @@ class Selection:
 
 async def matching(
     connection: psycopg.AsyncConnection[Any],
-    feed: Feed,
+    topic: Topic,
     selections: Collection[Selection],
     event_ids: Sequence[int],
 ) -> dict[Selection, frozenset[int]]:
     """Return which of the events each selection matches, asked in one statement."""
     parts, params = [], []
     for number, selection in enumerate(selections):
-        query = selection.query(feed)
+        query = selection.query(topic)
         parts.append(
             f"SELECT {number}, id FROM ({query.sql}) AS matched (id)"  # noqa: S608 - Django's
             " WHERE id = ANY(%s::bigint[])"

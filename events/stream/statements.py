@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from sovi_events.statements import last_id
 
-from .contents import FEEDS
+from .topics import TOPICS
 
 
 def page(wanted: str) -> str:
@@ -44,4 +44,4 @@ def oldest_of(newest: str) -> str:
     return f"SELECT min(id) FROM ({newest}) AS newest (id)"  # noqa: S608
 
 
-LAST_IDS = f"SELECT {', '.join(f'({last_id(feed.table)})' for feed in FEEDS)}"  # noqa: S608
+LAST_IDS = f"SELECT {', '.join(f'({last_id(topic.table)})' for topic in TOPICS)}"  # noqa: S608

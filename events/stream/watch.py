@@ -5,9 +5,9 @@ import time
 
 import psycopg
 
-from events import obstacles
+from events import prerequisites
 
-from .source import Connection
+from .table_reader import Connection
 
 LOOK_SECONDS = 60.0
 
@@ -20,7 +20,7 @@ class Standby(psycopg.OperationalError):
 
 class Watch:
     def __init__(self) -> None:
-        self._known: set[obstacles.Obstacle] = set()
+        self._known: set[prerequisites.Obstacle] = set()
         self._looked_at = 0.0
 
     def is_due(self) -> bool:
@@ -29,10 +29,10 @@ class Watch:
     async def look(self, connection: Connection) -> None:
         """Log what is new. Raises Standby, where there is nothing to follow."""
         self._looked_at = time.monotonic()
-        cursor = await connection.execute(obstacles.FIND.encode())
-        found = set(obstacles.read(await cursor.fetchall()))
-        if obstacles.STANDBY in found:
-            raise Standby(str(obstacles.STANDBY))
+        cursor = await connection.execute(prerequisites.FIND.encode())
+        found = set(prerequisites.read(await cursor.fetchall()))
+        if prerequisites.STANDBY in found:
+            raise Standby(str(prerequisites.STANDBY))
         for obstacle in found - self._known:
             logger.warning("%s", obstacle)
         self._known = found

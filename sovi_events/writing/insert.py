@@ -38,7 +38,7 @@ class ConnectionLost(DatabaseDown):
     """The connection was lost on the way: another one may do, and the receipt tells the rest."""
 
 
-class TookTooLong(DatabaseDown):
+class TimedOut(DatabaseDown):
     """The batches, not the database, may be why."""
 
 
@@ -263,7 +263,7 @@ def _meaning(error: psycopg.Error, connection: BoundedConnection) -> Exception:
     if state.startswith(REJECTIONS) or isinstance(error, psycopg.DataError):
         return Rejected(what)
     if isinstance(error, psycopg.errors._WaitTimeout):
-        return TookTooLong("PostgreSQL took too long to answer")
+        return TimedOut("PostgreSQL took too long to answer")
     if isinstance(error, psycopg.errors.QueryCanceled | psycopg.errors.LockNotAvailable):
-        return TookTooLong(what)
+        return TimedOut(what)
     return ConnectionLost(what) if connection.closed else DatabaseDown(what)

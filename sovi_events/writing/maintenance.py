@@ -24,7 +24,7 @@ from ..spool import drain
 from ..spool.losses import Losses
 from ..spool.store import Spool
 from .bounded import BoundedConnection
-from .insert import DatabaseDown, TookTooLong
+from .insert import DatabaseDown, TimedOut
 from .queue import GROUP_EVENTS, this_thread
 
 logger = logging.getLogger(__name__)
@@ -207,7 +207,7 @@ class Maintenance:
         try:
             is_drained = not self._has_spooled() or self._drain()
             self._spool_problem = ""
-        except TookTooLong as error:
+        except TimedOut as error:
             is_drained = False
             self._make_way(str(error))
         except DatabaseDown:

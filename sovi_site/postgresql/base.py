@@ -1,3 +1,5 @@
+"""Django's PostgreSQL backend on SOVI's database."""
+
 from typing import Any
 
 import psycopg

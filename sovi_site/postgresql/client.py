@@ -1,3 +1,5 @@
+"""`manage.py dbshell` on SOVI's database."""
+
 from collections.abc import Iterable
 from typing import Any
 

@@ -9,11 +9,11 @@ from typing import Any
 from django.db import connection
 from django.http import QueryDict
 
-from events.actor import Actor
 from events.bulk.confirmation import start
-from events.bulk.frozen import freeze
 from events.bulk.preview import preview
+from events.filters.stored_filter import serialise
 from events.models import BulkJob, EventAction, SystemEvent
+from events.models.actor import Actor
 from events.models.multirange import ids_in
 
 OPERATOR = Actor("ada", "human", "admin")
@@ -31,7 +31,7 @@ def add_many(count: int, **columns: Any) -> list[int]:
 
 def make_job(query: str = "", action: str = "resolve", **columns: Any) -> BulkJob:
     """Preview a filter of the list and confirm it, without running it."""
-    seen = preview(action, freeze(QueryDict(query)))
+    seen = preview(action, serialise(QueryDict(query)))
     job = start(seen, by=OPERATOR, reason="Known outage")
     if columns:
         BulkJob.objects.filter(pk=job.pk).update(**columns)

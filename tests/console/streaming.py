@@ -18,12 +18,12 @@ from django.contrib.auth import get_user_model
 from django.http import QueryDict
 from ports import free_port
 
-from events.credentials import Credential
-from events.filters import read_query
+from events.filters.query_string import read_query
 from events.models import ApiToken
 from events.stream.client import Client
 from events.stream.hub import Hub, Limits
 from events.stream.selection import Selection
+from events.web.authentication import Credential
 
 PATIENCE_SECONDS = 60.0
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -9,9 +9,9 @@ from django.db import connection
 from django.test import Client
 from queries import captured_queries
 
-from events.actor import Actor
-from events.admin.context import highlight
+from events.admin.context_json import highlight
 from events.models import Account, Device, SystemEvent
+from events.models.actor import Actor
 
 pytestmark = pytest.mark.django_db
 

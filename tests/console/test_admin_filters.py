@@ -10,8 +10,8 @@ from django.test import Client
 from django.utils import timezone
 from django.utils.html import escape
 
+from events.filters.search.guide import EXAMPLES
 from events.models import Account, Device
-from events.search.guide import EXAMPLES
 
 pytestmark = pytest.mark.django_db
 

@@ -9,8 +9,9 @@ from django.test import Client
 from django.utils import timezone
 from queries import captured_queries
 
-from events import bounded, columns
 from events.models import SystemEvent
+from events.reading import bounded_count
+from events.web import event_html
 
 pytestmark = pytest.mark.django_db
 
@@ -98,12 +99,12 @@ def test_times_are_told_in_the_largest_unit_that_fits() -> None:
         timedelta(days=400): "400 d ago",
     }
     for duration, text in told.items():
-        assert columns.ago(now - duration, now) == text
+        assert event_html.ago(now - duration, now) == text
 
 
 def test_a_full_count_is_never_shown(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bounded, "COUNT_BOUND", 100)
-    monkeypatch.setattr(bounded.bounded_count, "__defaults__", (100,))
+    monkeypatch.setattr(bounded_count, "COUNT_BOUND", 100)
+    monkeypatch.setattr(bounded_count.bounded_count, "__defaults__", (100,))
     events = add_many(130)
     page = text_of(admin_client.get(LIST))
     assert "100+ rows" in page
@@ -118,8 +119,8 @@ def test_a_full_count_is_never_shown(admin_client: Client, monkeypatch: pytest.M
 
 
 def test_numbers_have_separators_and_ids_have_none(admin_client: Client) -> None:
-    assert str(bounded.BoundedCount(10_000, exact=False)) == "10,000+"
-    assert str(bounded.BoundedCount(1_234, exact=True)) == "1,234"
+    assert str(bounded_count.BoundedCount(10_000, exact=False)) == "10,000+"
+    assert str(bounded_count.BoundedCount(1_234, exact=True)) == "1,234"
     event = add(pk=1_234_567)
     page = text_of(admin_client.get(LIST)) + text_of(admin_client.get(f"{LIST}1234567/change/"))
     assert "1,234,567" not in page

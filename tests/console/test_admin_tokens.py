@@ -8,8 +8,8 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.test import Client
 
-from events.actor import Actor
 from events.models import ApiToken, SystemEvent
+from events.models.actor import Actor
 
 pytestmark = pytest.mark.django_db
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from django.http import QueryDict
 
-from events.filters import EventFilterSet, InvalidQuery, read_query
+from events.filters.filterset import EventFilterSet
+from events.filters.query_string import InvalidQuery, read_query
 from events.models import Account, Device, SystemEvent
 
 PHONE = uuid.UUID("11111111-1111-1111-1111-111111111111")

@@ -11,9 +11,9 @@ from django.db import connection
 from django.test import Client
 from jsonschema import Draft202012Validator
 
-from events.filters import EventFilterSet
+from events.filters.filterset import EventFilterSet
+from events.filters.search.guide import EXAMPLES
 from events.models import SystemEvent
-from events.search.guide import EXAMPLES
 
 
 @pytest.fixture(scope="module")

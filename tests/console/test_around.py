@@ -8,8 +8,8 @@ from admin_rows import LIST, add, text_of
 from django.test import Client
 from django.utils import timezone
 
-from events.admin import around as around_module
-from events.admin.around import around
+from events.admin import neighbours as around_module
+from events.admin.neighbours import around
 from events.models import Account, Device, SystemEvent
 
 pytestmark = pytest.mark.django_db

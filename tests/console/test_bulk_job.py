@@ -18,8 +18,8 @@ from bulk_jobs import (
 )
 from django.db import connection, connections
 
-from events.bulk import lock
-from events.bulk.pace import MAX_ROWS, TARGET_SECONDS, Pace
+from events.bulk import advisory_lock
+from events.bulk.batch_size import MAX_ROWS, TARGET_SECONDS, BatchSize
 from events.bulk.runner import run
 from events.models import BulkJob, EventAction, SystemEvent
 from sovi_events import database
@@ -133,15 +133,15 @@ def test_a_sparse_filter_is_looked_for_in_growing_ranges_of_ids() -> None:
 
 
 def test_the_pace_follows_the_time_taken() -> None:
-    pace = Pace(rows=100, ids=1000)
-    pace.learn(TARGET_SECONDS / 2, is_full=True)
+    pace = BatchSize(rows=100, ids=1000)
+    pace.adapt(TARGET_SECONDS / 2, is_full=True)
     assert (pace.rows, pace.ids) == (200, 1000)
-    pace.learn(TARGET_SECONDS * 2, is_full=True)
+    pace.adapt(TARGET_SECONDS * 2, is_full=True)
     assert (pace.rows, pace.ids) == (100, 500)
-    pace.learn(TARGET_SECONDS / 2, is_full=False)
+    pace.adapt(TARGET_SECONDS / 2, is_full=False)
     assert (pace.rows, pace.ids) == (100, 1000)
     for _ in range(20):
-        pace.learn(0.0, is_full=True)
+        pace.adapt(0.0, is_full=True)
     assert pace.rows == MAX_ROWS
     for _ in range(60):
         pace.halve()
@@ -182,14 +182,14 @@ def test_of_two_runners_one_does_nothing() -> None:
 
     def run_beside(running: BulkJob, seconds: float) -> None:
         if not inside:
-            assert lock.is_held(job.pk)
+            assert advisory_lock.is_held(job.pk)
             thread = _in_thread(lambda: inside.append(run(job.pk)))
             thread.join()
 
     done = run(job.pk, tell=run_beside)
     assert inside == [None]
     assert done and done.changed == 1000
-    assert not lock.is_held(job.pk)
+    assert not advisory_lock.is_held(job.pk)
 
 
 def test_a_row_that_another_holds_is_waited_for_in_short_turns() -> None:

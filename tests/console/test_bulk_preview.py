@@ -7,10 +7,10 @@ from django.db import connection
 from django.http import QueryDict
 
 from events.bulk.estimate import estimate
-from events.bulk.frozen import freeze, thaw
-from events.bulk.preview import Extent, measure, preview
+from events.bulk.preview import Total, measure, preview
+from events.filters.stored_filter import deserialise, serialise
 from events.models import Device, SystemEvent
-from events.time_limit import TookTooLong, time_limit
+from events.reading.time_limit import TookTooLong, time_limit
 from sovi_events import database
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +34,7 @@ def fill(rows: int, *, first: int = 1, step: int = 1) -> None:
 def test_ten_thousand_are_counted_exactly() -> None:
     fill(10_000)
     seen = preview("resolve", {})
-    assert seen.extent == Extent(10_000, {"error": 9000, "critical": 1000}, exact=True)
+    assert seen.extent == Total(10_000, {"error": 9000, "critical": 1000}, exact=True)
     assert str(seen.extent) == "10,000"
 
 
@@ -95,12 +95,12 @@ def test_it_ends_below_what_an_open_transaction_may_still_write() -> None:
 def test_names_and_relative_times_are_frozen_in_a_search_of_any_length() -> None:
     devices = [Device.objects.create(name=f"iPhone-{number}") for number in range(80)]
     ids = add_many(1, device=devices[0]) + add_many(1, device=devices[79])
-    frozen = freeze(QueryDict("q=device:iphone since:2h m"))
+    frozen = serialise(QueryDict("q=device:iphone since:2h m"))
     [text] = frozen["q"]
     assert len(text) > 2000 and "2h" not in text
     Device.objects.all().update(name="Pixel")
     add_many(1, device=Device.objects.create(name="iPhone-80"))
-    assert list(thaw(frozen).order_by("pk").values_list("pk", flat=True)) == ids
+    assert list(deserialise(frozen).order_by("pk").values_list("pk", flat=True)) == ids
 
 
 @pytest.mark.parametrize(
@@ -115,10 +115,10 @@ def test_names_and_relative_times_are_frozen_in_a_search_of_any_length() -> None
     ],
 )
 def test_a_frozen_filter_is_the_same_when_it_is_read_again(query: str) -> None:
-    frozen = freeze(QueryDict(query))
+    frozen = serialise(QueryDict(query))
     again = QueryDict(mutable=True)
     for name, values in frozen.items():
         again.setlist(name, values)
-    assert freeze(again) == frozen
-    assert str(thaw(frozen).query) == str(thaw(freeze(again)).query)
+    assert serialise(again) == frozen
+    assert str(deserialise(frozen).query) == str(deserialise(serialise(again)).query)
     assert all(values for values in frozen.values())

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from streaming import Collector, a_client, a_hub, insert, until, writer
 
-from events import connections
-from events.connections import Readers
+from events.web import connection_pool
+from events.web.connection_pool import Readers
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -55,8 +55,8 @@ def test_one_that_is_cancelled_while_it_opens_is_not_left_to_the_garbage_collect
                 await asyncio.wait([reading])
         await until(lambda: sessions("sovi stream reader") == 0)
 
-    really_connect = connections.connect
-    monkeypatch.setattr(connections, "connect", connect)
+    really_connect = connection_pool.connect
+    monkeypatch.setattr(connection_pool, "connect", connect)
     with writer(autocommit=True) as connection:
         insert(connection)
     asyncio.run(scenario())

@@ -24,7 +24,7 @@ from streaming import eventually, insert, make_token, run_server, writer
 
 from events.export.formats import CSV, NDJSON
 from events.models import ApiToken, Device, SystemEvent
-from events.representation import represent
+from events.web.event_json import represent
 from sovi_events.statements import COLUMNS
 
 pytestmark = [pytest.mark.once, pytest.mark.django_db(transaction=True)]

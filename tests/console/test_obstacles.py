@@ -10,7 +10,7 @@ from cluster import a_cluster
 from django.core.checks import Warning
 from streaming import ROOT, Collector, a_client, a_hub, collecting, insert, until, writer
 
-from events import obstacles
+from events import prerequisites
 from events.checks import check_database
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -58,7 +58,9 @@ def test_a_prepared_transaction_left_behind_is_told_with_the_statement_to_run(
         connection.execute("PREPARE TRANSACTION 'left ''behind'''")
         insert(connection)
         assert checked() == []  # one that is a minute old may yet have its turn
-        monkeypatch.setattr(obstacles, "FIND", obstacles.FIND.replace("1 minute", "0 seconds"))
+        monkeypatch.setattr(
+            prerequisites, "FIND", prerequisites.FIND.replace("1 minute", "0 seconds")
+        )
         [(check, hint)] = checked()
         assert check == "events.W003"
         commit = hint.removeprefix("Run ").partition(" or ")[0]

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from events import page, span
-from events.event_filter import EventFilter
+from events.filters.event_filter import EventFilter
 from events.models import Account, Device, SystemEvent
 from events.models.event import SystemEventQuerySet
+from events.reading import page, time_range
 from sovi import events as library
 
 CATEGORIES = ("scheduler", "device", "Ünknown")
@@ -166,8 +166,8 @@ def spread(many: dict[str, list[uuid.UUID]], monkeypatch: pytest.MonkeyPatch) ->
         event.timestamp = start + timedelta(minutes=number + astray)
         event.save(update_fields=["timestamp"])
     # Spans of a test are small; what matters are those that are not.
-    monkeypatch.setattr(span, "FEW_ROWS", 5)
-    monkeypatch.setattr(span, "STRAY", random.choice([0.03, 0.4]))
+    monkeypatch.setattr(time_range, "FEW_ROWS", 5)
+    monkeypatch.setattr(time_range, "OUTLIER_SHARE", random.choice([0.03, 0.4]))
     with connection.cursor() as cursor:  # over many blocks, up to the last id there is
         cursor.execute("UPDATE system_events SET id = (id << 14) - (1::bigint << 62)")
         cursor.execute(

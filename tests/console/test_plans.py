@@ -15,19 +15,19 @@ from django.test import Client
 
 from bench import mixture
 from bench.fill import account_id, device_id, fill
-from events.actor import Actor
-from events.admin.around import around
+from events.admin.neighbours import around
 from events.api.pagination import Cursor
-from events.bulk.chunk import run_chunk
+from events.bulk.batch_size import BatchSize
 from events.bulk.confirmation import start
-from events.bulk.frozen import freeze
-from events.bulk.pace import Pace
 from events.bulk.preview import preview
-from events.filters import read_query
+from events.bulk.transaction import run_chunk
+from events.filters.query_string import read_query
+from events.filters.stored_filter import serialise
 from events.models import SystemEvent
+from events.models.actor import Actor
 from events.stream import catch_up, statements
-from events.stream.contents import EVENTS
 from events.stream.selection import Selection
+from events.stream.topics import EVENTS
 from sovi_events import database
 from sovi_events.query import EventQuery
 
@@ -87,12 +87,12 @@ def patient(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     """Plans are judged here, not how long a busy machine takes over them."""
     settings.SOVI_QUERY_TIMEOUT_SECONDS = 60
     for limit, value in {
-        "bounded.COUNT_SECONDS": 60,
-        "bulk.chunk.STATEMENT_MILLISECONDS": 60_000,
+        "reading.bounded_count.COUNT_SECONDS": 60,
+        "bulk.transaction.STATEMENT_MILLISECONDS": 60_000,
         "bulk.preview.TIMEOUT_SECONDS": 60,
-        "console.dashboard.TIMEOUT_MILLISECONDS": 60_000,
-        "console.problems.TIMEOUT_SECONDS": 60,
-        "console.timeline.TIMEOUT_SECONDS": 60,
+        "console.dashboard.views.TIMEOUT_MILLISECONDS": 60_000,
+        "console.problems.views.TIMEOUT_SECONDS": 60,
+        "console.timeline.views.TIMEOUT_SECONDS": 60,
         "statistics.counting.TIMEOUT_SECONDS": 60,
     }.items():
         monkeypatch.setattr(f"events.{limit}", value)
@@ -172,11 +172,11 @@ def test_a_bulk_job_and_its_preview_read_along_indexes(
     body = {"filters": filters}
     address = f"/api/events/{action}"
     assert_bounded(partial(operator.post, address, body, content_type="application/json"))
-    seen = preview(action, freeze(as_query(filters)))
+    seen = preview(action, serialise(as_query(filters)))
     job = start(seen, by=Actor("ada", "human", "api"), reason=None)
     with each_bounded() as explained:
-        for ids in (Pace.ids, ROWS // 4):
-            run_chunk(job.pk, Pace(rows=20, ids=ids))
+        for ids in (BatchSize.ids, ROWS // 4):
+            run_chunk(job.pk, BatchSize(rows=20, ids=ids))
     assert explained
 
 

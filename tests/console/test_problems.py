@@ -15,8 +15,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from events.console import kinds, statements
-from events.console.kinds import Kind, Problems, read_problems
+from events.console import statements
+from events.console.problems import grouping
+from events.console.problems.grouping import Kind, Problems, read_problems
 from events.models import Account, Device, EventAction, SystemEvent
 from sovi_events import catalog, database
 
@@ -114,7 +115,7 @@ def test_a_kind_is_as_grave_as_its_gravest_event() -> None:
 
 
 def test_a_count_past_the_bound_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kinds, "COUNT_BOUND", 3)
+    monkeypatch.setattr(grouping, "COUNT_BOUND", 3)
     for _ in range(5):
         add(severity="error", event_type="login_failed")
     add(severity="error", event_type="install_failed")
@@ -131,7 +132,7 @@ def test_a_count_past_the_bound_says_so(monkeypatch: pytest.MonkeyPatch) -> None
 def test_what_was_cut_is_said_also_where_nothing_is_left(
     admin_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kinds, "COUNT_BOUND", 2)
+    monkeypatch.setattr(grouping, "COUNT_BOUND", 2)
     for _ in range(5):
         add(severity="error", category="auth")
     assert read(categories=["device"]).cut == ["error"]
@@ -142,7 +143,7 @@ def test_what_was_cut_is_said_also_where_nothing_is_left(
 def test_more_kinds_than_are_shown_are_counted(
     admin_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kinds, "ROWS_BOUND", 2)
+    monkeypatch.setattr(grouping, "ROWS_BOUND", 2)
     for number in range(5):
         add(severity="error", event_type=f"failed_{number}")
     page = text_of(admin_client.get(PROBLEMS))
@@ -312,7 +313,7 @@ def test_only_what_the_filters_show_is_resolved(admin_client: Client) -> None:
 def test_too_many_are_left_to_the_list(
     admin_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("events.console.problems.RESOLVE_BOUND", 2)
+    monkeypatch.setattr("events.console.problems.views.RESOLVE_BOUND", 2)
     events = [add(severity="error") for _ in range(3)]
     assert "Resolve in the list" in text_of(admin_client.get(PROBLEMS))
     response = resolve(admin_client, events[0], events[-1])
@@ -384,7 +385,7 @@ def test_a_database_that_takes_too_long_is_said_so(
     slow = statements.PROBLEMS.replace("FROM newest\n", "FROM newest, pg_sleep(10)\n")
     assert slow != statements.PROBLEMS
     monkeypatch.setattr("events.console.statements.PROBLEMS", slow)
-    monkeypatch.setattr("events.console.problems.TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr("events.console.problems.views.TIMEOUT_SECONDS", 0.05)
     add(severity="error")
     assert "took too long" in text_of(admin_client.get(PROBLEMS))
 

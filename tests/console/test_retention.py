@@ -20,8 +20,8 @@ from django.db import connection
 from django.test import override_settings
 from django.utils import timezone
 
-from events.actor import Actor
 from events.models import EventAction, SystemEvent
+from events.models.actor import Actor
 from events.retention import pruning
 from events.retention.policy import Policy
 from events.retention.pruning import count_due, one_at_a_time, prune

@@ -15,8 +15,8 @@ from django.db import connections
 from events.models import EventRollup, SystemEvent
 from events.retention.policy import Policy
 from events.retention.pruning import prune
-from events.rollups.rolling import roll_up
-from events.rollups.statements import LOCK
+from events.statistics.rollups.rolling import roll_up
+from events.statistics.rollups.statements import LOCK
 from sovi_events import database
 
 KINDS = "severity, category, event_type"

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from test_search_parser import QUERIES
 
+from events.filters.search.error import SearchError
+from events.filters.search.frozen import MAX_CHARACTERS, read_search
+from events.filters.search.meaning import condition
+from events.filters.search.parser import parse
+from events.filters.search.query import Search, SearchTerm, Words
 from events.models import Account, Device, SystemEvent
-from events.search.error import SearchError
-from events.search.frozen import MAX_CHARACTERS, read_search
-from events.search.meaning import condition
-from events.search.parser import parse
-from events.search.query import Query, Term, Words
 
 pytestmark = pytest.mark.django_db
 
@@ -149,11 +149,11 @@ def test_a_text_and_its_opposite_share_every_event_between_them(events: None) ->
 
 @hypothesis_settings(deadline=None)
 @given(QUERIES)
-def test_postgresql_takes_every_query_there_is(query: Query) -> None:
-    query = Query(
+def test_postgresql_takes_every_query_there_is(query: Search) -> None:
+    query = Search(
         tuple(it for it in query.terms if getattr(it.what, "key", "") not in ("device", "account"))
     )
-    frozen = read_search(str(query), now=NOW) if len(str(query)) < MAX_CHARACTERS else Query()
+    frozen = read_search(str(query), now=NOW) if len(str(query)) < MAX_CHARACTERS else Search()
     assert SystemEvent.objects.filter(condition(frozen)).first() is None
 
 
@@ -201,7 +201,7 @@ def test_a_name_that_stands_for_too_many_is_refused() -> None:
 
 
 def test_the_words_are_compared_as_a_trigram_index_on_the_message_serves_them() -> None:
-    wanted = SystemEvent.objects.filter(condition(Query((Term(Words("a_b")),))))
+    wanted = SystemEvent.objects.filter(condition(Search((SearchTerm(Words("a_b")),))))
     statement, parameters = wanted.query.sql_with_params()
     assert '"message" ILIKE %s' in statement
     assert parameters == (r"%a\_b%",)
@@ -221,7 +221,7 @@ def test_the_words_are_compared_as_a_trigram_index_on_the_message_serves_them() 
 def test_the_index_is_asked_for_the_digits_that_tell_a_name_apart(
     text: str, asked: tuple[str, ...]
 ) -> None:
-    wanted = SystemEvent.objects.filter(condition(Query((Term(Words(text)),))))
+    wanted = SystemEvent.objects.filter(condition(Search((SearchTerm(Words(text)),))))
     assert wanted.query.sql_with_params()[1] == asked
 
 

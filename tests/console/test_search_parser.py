@@ -6,17 +6,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from events.search.error import SearchError
-from events.search.guide import EXAMPLES
-from events.search.keys import KEYS
-from events.search.parser import MAX_PATH, MAX_TERMS, is_number, parse
-from events.search.query import (
+from events.filters.search.error import SearchError
+from events.filters.search.guide import EXAMPLES
+from events.filters.search.keys import KEYS
+from events.filters.search.parser import MAX_PATH, MAX_TERMS, is_number, parse
+from events.filters.search.query import (
     BARE_SEGMENT,
     BARE_VALUE,
     Column,
     Context,
-    Query,
-    Term,
+    Search,
+    SearchTerm,
     Value,
     Words,
     quoted,
@@ -73,8 +73,9 @@ CONTEXTS = st.one_of(
     ),
 )
 QUERIES = st.lists(
-    st.builds(Term, st.one_of(STORABLE.map(Words), columns(), CONTEXTS), st.booleans()), max_size=6
-).map(lambda terms: Query(tuple(terms)))
+    st.builds(SearchTerm, st.one_of(STORABLE.map(Words), columns(), CONTEXTS), st.booleans()),
+    max_size=6,
+).map(lambda terms: Search(tuple(terms)))
 
 
 def only(text: str) -> Words | Column | Context:
@@ -103,7 +104,7 @@ def test_a_text_is_read_or_refused_at_one_of_its_characters(text: str) -> None:
 
 
 @given(QUERIES)
-def test_a_query_printed_reads_as_itself(query: Query) -> None:
+def test_a_query_printed_reads_as_itself(query: Search) -> None:
     assert parse(str(query)) == query
 
 
@@ -156,8 +157,8 @@ def test_what_needs_no_quotes_is_taken_as_it_stands(key: str, value: str) -> Non
     ],
 )
 def test_each_form_of_a_term_is_read(text: str, what: Any) -> None:
-    assert parse(text) == Query((Term(what),))
-    assert parse(f" -{text}\t") == Query((Term(what, negated=True),))
+    assert parse(text) == Search((SearchTerm(what),))
+    assert parse(f" -{text}\t") == Search((SearchTerm(what, negated=True),))
 
 
 @pytest.mark.parametrize(

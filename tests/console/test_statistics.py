@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from events.models import Device, EventRollup, SystemEvent
 from events.retention.policy import Policy
 from events.retention.pruning import prune
-from events.rollups.rolling import roll_up, start_over
 from events.statistics import counting
 from events.statistics.buckets import MAX_BUCKETS, cover, parse_length
+from events.statistics.rollups.rolling import roll_up, start_over
 from sovi_events import database
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -23,8 +23,8 @@ from streaming import (
     writer,
 )
 
-from events.actor import Actor
 from events.models import EventAction, SystemEvent
+from events.models.actor import Actor
 from sovi import events
 from sovi_events.following.position import MAX_ID
 
@@ -220,7 +220,7 @@ def test_a_stream_that_read_ahead_is_told_too_when_a_gap_closes() -> None:
                 insert(connection)
                 await until(lambda: "~" in str(hub.follower.place))
                 [client] = hub.clients
-                client._ahead = client._place = hub.follower.place
+                client._ahead_of_hub = client._place = hub.follower.place
                 unfinished.rollback()
                 await until(lambda: "~" not in str(hub.follower.place))
                 await until(lambda: one.token == str(hub.follower.place))

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from streaming import a_hub, collecting, insert, make_token, open_stream, selection, until, writer
 
-from events.stream import source
+from events.stream import table_reader
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -73,7 +73,7 @@ def test_a_filter_counts_what_it_matches_only() -> None:
 def test_who_lacks_what_was_open_long_before_the_hub_began_waits_for_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(source, "LOOKBACK_IDS", 5)
+    monkeypatch.setattr(table_reader, "LOOKBACK_IDS", 5)
 
     async def scenario(connection: Any, held: Any) -> None:
         before = insert(connection)

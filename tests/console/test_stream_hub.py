@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from streaming import Collector, a_client, a_hub, collecting, insert, until, writer
 
-from events.stream import follower, source
-from events.stream.hub import Full, Hub
+from events.stream import follower, table_reader
+from events.stream.hub import Hub, TooManyStreams
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -143,7 +143,7 @@ def test_more_rolled_back_ids_than_a_token_holds_are_no_hindrance() -> None:
 
 
 def test_a_large_batch_that_was_open_while_others_committed_arrives_in_pages() -> None:
-    rows = 3 * source.PAGE_ROWS + 7
+    rows = 3 * table_reader.PAGE_ROWS + 7
 
     async def scenario(first: Any, second: Any) -> None:
         async with a_hub() as hub, collecting(hub) as one:
@@ -239,7 +239,7 @@ def test_there_is_room_for_so_many_clients_of_a_user_and_of_all() -> None:
         ):
             assert not hub.has_room(1)
             assert hub.has_room(2)
-            with pytest.raises(Full):
+            with pytest.raises(TooManyStreams):
                 await anext(a_client(hub).chunks())
             async with collecting(hub, user_id=2):
                 assert not hub.has_room(2)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.stream.positions import Course, above, before, lacking, narrowed, united, up_to
+from events.stream.position_sets import CatchUpPlan, above, before, missing, truncate, union, up_to
 from sovi_events.following.position import Position
 
 TOP = 30
@@ -27,14 +27,14 @@ SETS = st.sets(st.integers(1, TOP))
 def test_lacking_is_what_the_source_has_read_and_the_reader_has_not(
     reader: set[int], source: set[int]
 ) -> None:
-    ranges = lacking(position_of(reader), position_of(source))
+    ranges = missing(position_of(reader), position_of(source))
     ids = [i for first, last in ranges for i in range(first, last + 1) if i]
     assert ids == sorted(source - reader)
 
 
 @given(SETS, SETS)
 def test_united_is_what_either_has_read(one: set[int], other: set[int]) -> None:
-    both = united(position_of(one), position_of(other))
+    both = union(position_of(one), position_of(other))
     assert read_of(both) == one | other
     assert Position.parse(str(both)) == both
 
@@ -57,7 +57,7 @@ def test_above_leaves_the_ids_greater_than_one(ids: set[int], event_id: int) -> 
 def test_a_course_is_where_a_reader_stands_that_goes_along(
     start: set[int], source: set[int]
 ) -> None:
-    course = Course(position_of(start), position_of(source))
+    course = CatchUpPlan(position_of(start), position_of(source))
     for event_id in sorted(source - start):
         reached = course.at(event_id)
         assert read_of(reached) == start | {i for i in source if i <= event_id}
@@ -73,6 +73,6 @@ def test_before_is_the_source_below_an_id(source: set[int], event_id: int) -> No
 
 @given(SETS, st.integers(1, TOP))
 def test_narrowed_leaves_the_lowest_ids(ids: set[int], count: int) -> None:
-    ranges = lacking(Position(0), position_of(ids))
-    left = [i for first, last in narrowed(ranges, count) for i in range(first, last + 1)]
+    ranges = missing(Position(0), position_of(ids))
+    left = [i for first, last in truncate(ranges, count) for i in range(first, last + 1)]
     assert left == sorted(ids)[:count]

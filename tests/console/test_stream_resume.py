@@ -8,9 +8,9 @@ import psycopg
 import pytest
 from streaming import Collector, a_hub, collecting, insert, parse, selection, until, writer
 
-from events.connections import Readers
 from events.stream.catch_up import read_pages
-from events.stream.place import NOWHERE, Place
+from events.stream.resume_token import NOWHERE, ResumeToken
+from events.web.connection_pool import Readers
 from sovi_events.following.position import Position
 
 pytestmark = [pytest.mark.once, pytest.mark.django_db(transaction=True)]
@@ -91,7 +91,7 @@ def test_from_each_message_on_a_client_gets_exactly_the_others(seed: int, severi
 def test_a_filtered_stream_leaps_over_ids_that_no_row_has() -> None:
     far = 10**15  # a sequence may be set forward, and counts on where rows are rolled back
 
-    async def scenario(near: int, source: Place) -> None:
+    async def scenario(near: int, source: ResumeToken) -> None:
         readers, found = Readers(), []
         pages = read_pages(readers, NOWHERE, source, selection(severity="error"))
         try:

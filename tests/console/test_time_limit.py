@@ -9,9 +9,9 @@ from admin_rows import LIST, add, text_of
 from django.db import connection
 from django.test import Client
 
-from events.bounded import bounded_count
 from events.models import SystemEvent
-from events.time_limit import TookTooLong, time_limit
+from events.reading.bounded_count import bounded_count
+from events.reading.time_limit import TookTooLong, time_limit
 from sovi_events import database
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -13,22 +13,22 @@ from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from events.console import drawing
-from events.console.about import SORTS
-from events.console.durations import in_words
-from events.console.period import MARKS, RANGES, Period
-from events.console.picture import lanes
-from events.console.recoveries import outages
-from events.console.silence import silences
-from events.console.timeline import read_events
+from events.console.timeline import page_context
+from events.console.timeline.durations import in_words
+from events.console.timeline.layout import lanes
+from events.console.timeline.period import MARKS, RANGES, Period
+from events.console.timeline.recoveries import outages
+from events.console.timeline.silence import silences
+from events.console.timeline.subject import SUBJECT_TYPES
+from events.console.timeline.views import read_events
 from events.models import Account, Device, SystemEvent
-from events.time_limit import time_limit
+from events.reading.time_limit import time_limit
 from sovi_events import database
 
 TIMELINE = "/admin/events/timeline/"
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 DAY = Period(NOON - timedelta(days=1), NOON)
-DEVICE, ACCOUNT = SORTS
+DEVICE, ACCOUNT = SUBJECT_TYPES
 
 
 @pytest.fixture
@@ -198,8 +198,8 @@ def test_it_is_read_by_an_index(device: Device) -> None:
 def test_only_the_newest_are_drawn_and_it_says_where_they_begin(
     admin_client: Client, device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drawing, "DRAWN_BOUND", 3)
-    monkeypatch.setattr("events.console.timeline.DRAWN_BOUND", 3)
+    monkeypatch.setattr(page_context, "DRAWN_BOUND", 3)
+    monkeypatch.setattr("events.console.timeline.views.DRAWN_BOUND", 3)
     now = timezone.now()
     for minutes in (300, 240, 180, 120, 60):
         add(f"{minutes} ago", device=device, timestamp=now - timedelta(minutes=minutes))
@@ -318,7 +318,7 @@ def test_only_who_may_view_events_sees_it(
 def test_a_database_that_takes_too_long_is_said_so(
     admin_client: Client, device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("events.console.timeline.TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr("events.console.timeline.views.TIMEOUT_SECONDS", 0.05)
     with psycopg.connect(database.connection_string()) as other:
         other.execute("LOCK TABLE system_events IN ACCESS EXCLUSIVE MODE")
         page = text_of(admin_client.get(f"{TIMELINE}?device={device.pk}"))

@@ -13,8 +13,8 @@ import psycopg
 import pytest
 from django.db import connection, connections, transaction
 
-from events.actor import Actor
 from events.models import EventAction, SystemEvent
+from events.models.actor import Actor
 from events.models.event import CHUNK_ROWS
 from sovi import events
 from sovi_events.catalog import Resolver

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from live import PASSWORD, Live
 
-from events.representation import represent
+from events.web.event_json import represent
 from sovi import events
 from sovi_events import catalog
 

@@ -1,3 +1,5 @@
+"""`manage.py create_api_token`: make a token and print it, once."""
+
 from argparse import ArgumentParser, ArgumentTypeError
 from datetime import timedelta
 from typing import Any

@@ -1,3 +1,5 @@
+"""`manage.py index_messages`: build the index on messages' text."""
+
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError

@@ -1,3 +1,5 @@
+"""`manage.py prune_events`: delete events that are older than they are kept."""
+
 from argparse import ArgumentParser, ArgumentTypeError
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,7 +10,7 @@ from django.utils import timezone
 
 from events.management.stopping import stopped_by_signals
 from events.retention.policy import Policy, parse_age
-from events.retention.pruning import Progress, count_due, one_at_a_time, prune
+from events.retention.pruning import Pruned, count_due, one_at_a_time, prune
 from sovi_events import catalog
 
 
@@ -62,7 +64,7 @@ class Command(BaseCommand):
                 raise CommandError("Another process is deleting events; this one has not.")
 
     def _prune(self, policy: Policy, now: datetime, *, quiet: bool) -> None:
-        done = Progress(0, "")
+        done = Pruned(0, "")
         shows_progress = not quiet and self.stderr.isatty()
         with stopped_by_signals() as stop:
             for done in prune(policy, now):

@@ -1,3 +1,5 @@
+"""`manage.py reopen_events`: reopen all that match a filter."""
+
 from events.management.bulk_command import BulkCommand
 from events.models import EventAction
 

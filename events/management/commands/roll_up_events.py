@@ -1,10 +1,12 @@
+"""`manage.py roll_up_events`: count events into the rollups."""
+
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
 from events.management.stopping import stopped_by_signals
-from events.rollups import rolling
+from events.statistics.rollups import rolling
 
 
 class Command(BaseCommand):

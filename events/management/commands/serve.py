@@ -1,3 +1,5 @@
+"""`manage.py serve`: migrate, make a first user, and serve."""
+
 import contextlib
 import os
 import secrets

@@ -1,0 +1,131 @@
+"""`GET /api/logs/stream`, a plain async view: REST framework refuses to serve event streams."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.core.exceptions import TooManyFieldsSent
+from django.db import OperationalError
+from django.http import (
+    HttpRequest,
+    HttpResponseBase,
+    JsonResponse,
+    QueryDict,
+    StreamingHttpResponse,
+)
+from django.views.decorators.csrf import csrf_exempt
+
+from events.filters.query_string import InvalidQuery, read_query
+from events.stream.client import Client
+from events.stream.hub import TooManyStreams, current_hub
+from events.stream.messages import retry
+from events.stream.recheck import PERMISSION
+from events.stream.selection import Selection
+from events.web.authentication import Credential, authenticate
+from events.web.release import close_connections, release_request
+
+TOKEN_PARAMETER = "last_event_id"  # noqa: S105 - a parameter's name
+BACKLOG_PARAMETER = "backlog"
+MAX_BACKLOG = 500
+AGAIN_SECONDS = 30
+
+HEADERS = {
+    "Cache-Control": "no-cache, no-transform",
+    "X-Accel-Buffering": "no",
+    # Keeps GZipMiddleware away: it would make each chunk a gzip file of its own.
+    "Content-Encoding": "identity",
+}
+
+
+@csrf_exempt  # it only reads, and answers other methods itself
+async def stream(request: HttpRequest) -> HttpResponseBase:
+    """Serve events from now, or from the client's token on, to who may view them."""
+    if request.method != "GET":
+        return _error(405, f'Method "{request.method}" not allowed.', Allow="GET")
+    hub = current_hub()
+    try:
+        async with hub.auth_semaphore:
+            credential, allowed = await _ask(request)
+    except OperationalError:
+        return _error(503, "The database cannot be reached.", Retry_After=str(AGAIN_SECONDS))
+    if credential is None:
+        detail = "Authentication credentials were not provided or are not valid."
+        return _error(401, detail, WWW_Authenticate="Token")
+    if not allowed:
+        return _error(403, "You do not have permission to perform this action.")
+    try:
+        async with hub.auth_semaphore:
+            selection = await _select(request.GET)
+        backlog = _backlog(request.GET)
+    except OperationalError:
+        return _error(503, "The database cannot be reached.", Retry_After=str(AGAIN_SECONDS))
+    except InvalidQuery as error:
+        return JsonResponse(error.errors, status=400)
+    except TooManyFieldsSent as error:
+        return _error(400, str(error))
+    if hub.closing:
+        return _error(503, "The server is stopping.", Retry_After="1")
+    if not hub.has_room(credential.user_id):
+        return _error(429, "Too many open streams.", Retry_After=str(AGAIN_SECONDS))
+    client = Client(
+        hub,
+        credential=credential,
+        selection=None if selection.everything else selection,
+        # The header is newer: EventSource reconnects to the address it was given first.
+        token=request.headers.get("Last-Event-ID") or request.GET.get(TOKEN_PARAMETER, ""),
+        backlog=backlog,
+    )
+    return StreamingHttpResponse(_chunks(client), content_type="text/event-stream", headers=HEADERS)
+
+
+async def _ask(request: HttpRequest) -> tuple[Credential | None, bool]:
+    """Return what the request has shown, and whether that allows to read events."""
+    try:
+        shown = await authenticate(request)
+        if shown is None:
+            return None, False
+        user, credential = shown
+        return credential, await user.ahas_perm(PERMISSION)
+    finally:
+        await close_connections()
+
+
+async def _select(query: QueryDict) -> Selection:
+    """Raises InvalidQuery."""
+    if "q" not in query:
+        return _selection(query)
+    # A search that names a device or an account looks it up.
+    try:
+        return await sync_to_async(_selection)(query)
+    finally:
+        await close_connections()
+
+
+def _selection(query: QueryDict) -> Selection:
+    return Selection(read_query(query, also=[TOKEN_PARAMETER, BACKLOG_PARAMETER]).event_filter)
+
+
+async def _chunks(client: Client) -> AsyncGenerator[bytes, None]:
+    await release_request()
+    try:
+        async with aclosing(client.chunks()) as chunks:
+            async for chunk in chunks:
+                yield chunk
+    except TooManyStreams:  # of many requests at once, more may have passed the view's check
+        yield retry(AGAIN_SECONDS * 1000)
+
+
+def _backlog(query: QueryDict) -> int:
+    """Raises InvalidQuery."""
+    text = query.get(BACKLOG_PARAMETER, "0")
+    # int() alone would take "+1", "1_000" and digits of other scripts.
+    if text.isascii() and text.isdecimal() and len(text) < 4 and int(text) <= MAX_BACKLOG:
+        return int(text)
+    reason = f"This must be a whole number from 0 to {MAX_BACKLOG}."
+    raise InvalidQuery({BACKLOG_PARAMETER: [reason]})
+
+
+def _error(status: int, detail: str, **headers: Any) -> JsonResponse:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return JsonResponse({"detail": detail}, status=status, headers=named)

@@ -1,0 +1,34 @@
+"""How much one transaction of a bulk job takes on, learnt from how long the last ones took."""
+
+from dataclasses import dataclass
+
+TARGET_SECONDS = 0.09
+"""Of a transaction; others wait that long at most for the rows it holds, and may well wait less."""
+STATEMENT_MILLISECONDS = 180
+LOCK_MILLISECONDS = 100
+"""A statement that takes longer is undone, and the next attempt is half the size."""
+
+MAX_ROWS = 5000
+MAX_IDS = 1 << 40
+
+
+@dataclass
+class BatchSize:
+    """Events changed and ids looked through by the next transaction, at most.
+
+    Where few match, it is the ids that take the time; where all do, the events.
+    """
+
+    rows: int = 250
+    ids: int = 5000
+
+    def adapt(self, seconds: float, *, is_full: bool) -> None:
+        """Take on more or less after a transaction; `is_full` tells that `rows` were its bound."""
+        factor = min(max(TARGET_SECONDS / max(seconds, 0.001), 0.5), 2.0)
+        if is_full or factor < 1:
+            self.rows = min(max(int(self.rows * factor), 1), MAX_ROWS)
+        if not is_full or factor < 1:
+            self.ids = min(max(int(self.ids * factor), 1), MAX_IDS)
+
+    def halve(self) -> None:
+        self.rows, self.ids = max(self.rows // 2, 1), max(self.ids // 2, 1)

@@ -1,0 +1,1 @@
+"""The overview: what is broken, how badly, and since when."""

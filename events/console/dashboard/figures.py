@@ -1,0 +1,132 @@
+"""What the dashboard counts. Nothing here reads more rows than its bound."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db import connection
+
+from events.console import statements
+from events.models import Account, Device, SystemEvent
+from events.reading.bounded_count import COUNT_BOUND, BoundedCount
+from sovi_events import catalog
+
+FAILURES = ("critical", "error")
+ACTIONS_BOUND = 2000
+TOP_ROWS = 6
+LATEST_ROWS = 12
+FIRST_ROWS = 1000
+HOUR, DAY = 3600, 86400
+
+
+@dataclass(frozen=True)
+class Unresolved:
+    """The unresolved events of one severity, and how many more they are than some time ago.
+
+    An event counts from its arrival in the table, which for one that waited in a spool is later
+    than its time. A change is None when more happened since than is read.
+    """
+
+    severity: str
+    count: BoundedCount
+    since_hour: int | None
+    since_day: int | None
+
+
+@dataclass(frozen=True)
+class Top:
+    """A value that unresolved failures share: its filter in the list of events, and how many."""
+
+    parameter: str
+    value: str
+    label: str
+    count: int
+
+
+class Tops(NamedTuple):
+    """What most of the newest unresolved failures share, the most frequent first."""
+
+    event_types: list[Top]
+    devices: list[Top]
+    accounts: list[Top]
+
+
+def unresolved() -> list[Unresolved]:
+    """Count the unresolved events of each severity, the gravest first."""
+    severities = list(catalog.SEVERITIES[::-1])
+    params: Any = {"severities": severities, "bound": COUNT_BOUND, "actions": ACTIONS_BOUND}
+    params |= {"hour": _first_since(HOUR), "day": _first_since(DAY)}
+    with connection.cursor() as cursor:
+        cursor.execute(statements.UNRESOLVED, params)
+        counted: dict[str, list[int]] = {name: figures for name, *figures in cursor.fetchall()}
+        cursor.execute(statements.RESOLVED_SINCE, params)
+        gone: dict[tuple[int, str], int] = {
+            (seconds, name): count for seconds, name, count in cursor.fetchall()
+        }
+
+    def change(severity: str, seconds: int, first_id: int, came: int) -> int | None:
+        rows, oldest_id, *_ = counted[severity]
+        are_all_read = rows <= COUNT_BOUND or oldest_id < first_id
+        if not are_all_read or (seconds, severity) not in gone:
+            return None
+        return came - gone[seconds, severity]
+
+    return [
+        Unresolved(
+            severity,
+            BoundedCount(min(rows, COUNT_BOUND), exact=rows <= COUNT_BOUND),
+            change(severity, HOUR, params["hour"], in_hour),
+            change(severity, DAY, params["day"], in_day),
+        )
+        for severity in severities
+        for rows, _, in_hour, in_day in [counted[severity]]
+    ]
+
+
+def tops() -> Tops:
+    """Count what the newest unresolved failures share."""
+    params: Any = {"severities": list(FAILURES), "bound": COUNT_BOUND, "rows": TOP_ROWS}
+    with connection.cursor() as cursor:
+        cursor.execute(statements.TOPS, params)
+        rows = cursor.fetchall()
+    event_types, devices, accounts = (
+        [(row[column], row[-1]) for row in rows if row[column] is not None] for column in range(3)
+    )
+    return Tops(
+        [Top("event_type", value, value, count) for value, count in event_types],
+        _named("device", devices, Device),
+        _named("account", accounts, Account),
+    )
+
+
+def latest_failures() -> list[SystemEvent]:
+    """The newest critical and error events, resolved or not."""
+    # Each severity by its index: were there few, one scan for both would pass all other rows.
+    ids = [
+        pk
+        for severity in FAILURES
+        for pk in SystemEvent.objects.filter(severity=severity)
+        .order_by("-pk")
+        .values_list("pk", flat=True)[:LATEST_ROWS]
+    ]
+    newest = sorted(ids, reverse=True)[:LATEST_ROWS]
+    events = SystemEvent.objects.defer("context").in_bulk(newest)
+    return [events[pk] for pk in newest if pk in events]
+
+
+def _first_since(seconds: int) -> int:
+    """Return the id that arrivals of the last so many seconds begin at."""
+    with connection.cursor() as cursor:
+        cursor.execute(statements.FIRST_SINCE, {"seconds": seconds, "rows": FIRST_ROWS})
+        (first_id,) = cursor.fetchone()
+        return int(first_id)
+
+
+def _named(
+    parameter: str, counted: Sequence[tuple[UUID, int]], model: type[Device] | type[Account]
+) -> list[Top]:
+    names = model._default_manager.in_bulk([value for value, _ in counted])
+    return [
+        Top(parameter, str(value), str(names.get(value, value)), count) for value, count in counted
+    ]

@@ -1,0 +1,142 @@
+"""The operator's first page: what is broken, how badly, since when and where."""
+
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from django.contrib import admin
+from django.db import OperationalError, connection, transaction
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+
+from events.console import statements
+from events.console.links import list_url
+from events.models import SystemEvent
+from events.web import event_html
+from sovi_events import catalog
+
+from . import figures
+from .clock_ranges import DEFAULT, SPANS, ClockRange
+from .histogram import OTHER, histogram
+
+TIMEOUT_MILLISECONDS = 2000
+HAS_PAGE_OF_ITS_OWN = ("SystemEvent", "Device", "Account", "EventAction")
+
+
+def dashboard(request: HttpRequest) -> HttpResponse:
+    span = SPANS.get(request.GET.get("span", DEFAULT), SPANS[DEFAULT])
+    now = timezone.now()
+    context = {
+        **admin.site.each_context(request),
+        "title": admin.site.index_title,
+        "manageable": manageable(request),
+        "may_view": request.user.has_perm("events.view_systemevent"),
+        "as_of": event_html.moment(now),
+        "spans": SPANS.values(),
+        "span": span,
+    }
+    if context["may_view"]:
+        context |= _figures(span, now) or {"too_slow": True}
+    return TemplateResponse(request, "admin/console/dashboard.html", context)
+
+
+def manageable(request: HttpRequest) -> list[dict[str, Any]]:
+    """What the admin offers besides the pages that the header names."""
+    return [
+        model
+        for app in admin.site.get_app_list(request)
+        for model in app["models"]
+        if model["admin_url"] and model["object_name"] not in HAS_PAGE_OF_ITS_OWN
+    ]
+
+
+def _figures(span: ClockRange, now: datetime) -> dict[str, Any] | None:
+    """Everything that is counted; None when PostgreSQL took too long about it."""
+    try:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute(statements.SETTINGS, {"timeout": TIMEOUT_MILLISECONDS})
+            return {
+                "unresolved": [_card(entry) for entry in figures.unresolved()],
+                "tops": _tops(),
+                "latest": [event_html.cells(event) for event in figures.latest_failures()],
+                "is_empty": SystemEvent.objects.order_by("-pk").only("pk").first() is None,
+                **_histogram(span, now),
+            }
+    except OperationalError as error:
+        if isinstance(error.__cause__, psycopg.errors.QueryCanceled):
+            return None
+        raise
+
+
+def _card(entry: figures.Unresolved) -> dict[str, Any]:
+    changes = [(entry.since_hour, _("an hour ago")), (entry.since_day, _("a day ago"))]
+    return {
+        "severity": entry.severity,
+        "count": entry.count,
+        "changes": [_change(amount, then) for amount, then in changes if amount is not None],
+        "url": list_url(resolved="false", severity=[entry.severity]),
+    }
+
+
+def _change(amount: int, then: str) -> tuple[str, str]:
+    """The direction of a change, and the change in words."""
+    if amount == 0:
+        return "same", _("as many as %(then)s") % {"then": then}
+    direction, text = (
+        ("more", _("%(count)s more than %(then)s"))
+        if amount > 0
+        else ("less", _("%(count)s fewer than %(then)s"))
+    )
+    count = number_format(abs(amount), use_l10n=True, force_grouping=True)
+    return direction, text % {"count": count, "then": then}
+
+
+def _tops() -> list[tuple[str, list[dict[str, Any]]]]:
+    tops = figures.tops()
+    return [
+        (_("Event types"), _linked(tops.event_types)),
+        (_("Devices"), _linked(tops.devices)),
+        (_("Accounts"), _linked(tops.accounts)),
+    ]
+
+
+def _linked(tops: list[figures.Top]) -> list[dict[str, Any]]:
+    most = max((top.count for top in tops), default=1)
+    return [
+        {
+            "label": top.label,
+            "count": top.count,
+            "most": most,
+            "url": list_url(
+                resolved="false", severity=figures.FAILURES, **{top.parameter: top.value}
+            ),
+        }
+        for top in tops
+    ]
+
+
+def _histogram(span: ClockRange, now: datetime) -> dict[str, Any]:
+    intervals = histogram(span, now)
+    severities = list(catalog.SEVERITIES[::-1])
+    if any(interval.counts and interval.counts[OTHER] for interval in intervals):
+        severities.append(OTHER)
+    return {
+        "severities": severities,
+        "intervals": [
+            {
+                "start": int(interval.start.timestamp()),
+                "time": event_html.moment(interval.start),
+                "counts": None
+                if interval.counts is None
+                else [interval.counts[name] for name in severities],
+                "url": list_url(since=interval.start.isoformat(), until=interval.end.isoformat()),
+            }
+            for interval in intervals
+        ],
+        "interval_seconds": int(span.interval.total_seconds()),
+        "counted_all": all(interval.counts is not None for interval in intervals),
+    }

@@ -1,0 +1,1 @@
+"""The problems: unresolved events by kind."""

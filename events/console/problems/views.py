@@ -1,0 +1,184 @@
+"""The problems: unresolved events by kind, each kind opened or resolved as a whole."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import connection
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import number_format
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
+
+from events.console import statements
+from events.console.links import list_url, timeline_url
+from events.console.toggle_links import choices
+from events.filters.fields import NONE
+from events.filters.filterset import EventFilterSet
+from events.filters.query_string import InvalidQuery, read_query
+from events.filters.search.query import quoted
+from events.models import SystemEvent
+from events.reading.bounded_count import COUNT_BOUND, BoundedCount, bounded_count
+from events.reading.raw_sql import read_rows
+from events.reading.time_limit import TookTooLong, time_limit
+from events.web import event_html
+from events.web.operator_form import NEWEST_ID, REASON_LENGTH, actor_of, read_id, reason_of
+from sovi_events import catalog
+from sovi_events.following.settled import read_horizon
+
+from .grouping import Kind, Problem, read_problems
+from .sparkline import hourly
+
+TIMEOUT_SECONDS = 2.0
+RESOLVE_BOUND = 5000
+"""Events resolved while the operator waits; more of them are resolved from the list."""
+
+FILTERS = ("severity", "category")
+GRAVE = catalog.SEVERITIES[:0:-1]
+"""Shown unless others are asked for: what merely happened is no problem."""
+
+
+def problems(request: HttpRequest) -> HttpResponse:
+    if not request.user.has_perm("events.view_systemevent"):
+        raise PermissionDenied
+    context = {
+        **admin.site.each_context(request),
+        "title": _("Problems"),
+        "as_of": event_html.moment(timezone.now()),
+        "severities": choices(request.GET, "severity", catalog.SEVERITIES[::-1]),
+        "categories": choices(request.GET, "category", catalog.CATEGORIES),
+        "chosen": "severity" in request.GET,
+        "may_resolve": request.user.has_perm("events.resolve_systemevent"),
+        "reason_length": REASON_LENGTH,
+        "query": request.GET.urlencode(),
+    }
+    try:
+        severities, categories = read_filters(request.GET)
+    except InvalidQuery as error:
+        context["errors"] = [
+            f"{name}: {reason}" for name, reasons in error.errors.items() for reason in reasons
+        ]
+    else:
+        context["stream_query"] = urlencode(
+            {"severity": severities, "category": categories}, doseq=True
+        )
+        try:
+            context |= _shown(severities, categories)
+        except TookTooLong:
+            context["too_slow"] = True
+    return TemplateResponse(request, "admin/console/problems.html", context)
+
+
+@require_POST
+def resolve(request: HttpRequest, event_id: int) -> HttpResponse:
+    """Resolve the events of the kind of this one, as far as those its page showed are settled."""
+    if not request.user.has_perms(("events.view_systemevent", "events.resolve_systemevent")):
+        raise PermissionDenied
+    newest_id = read_id(request.POST.get(NEWEST_ID, ""))
+    try:
+        severities, categories = read_filters(request.GET)
+    except InvalidQuery:
+        newest_id = None
+    if newest_id is None:
+        messages.error(request, _("The request could not be read, so nothing was changed."))
+        return _back(request)
+    event = SystemEvent.objects.defer("context", "message").filter(pk=event_id).first()
+    if event is None:
+        raise Http404
+    kind = Kind.of(event)
+    events = kind.unresolved(severities, categories, newest_id)
+    if not bounded_count(events, RESOLVE_BOUND).exact:
+        messages.warning(
+            request,
+            _("These are too many to resolve at once: select all that match here instead."),
+        )
+        return HttpResponseRedirect(_events_url(kind, severities, categories))
+    changed = events.resolve(by=actor_of(request), reason=reason_of(request))
+    text = ngettext("Resolved %(count)s event.", "Resolved %(count)s events.", changed)
+    count = number_format(changed, use_l10n=True, force_grouping=True)
+    if changed:
+        messages.success(request, text % {"count": count})
+    else:
+        messages.warning(request, _("Of what the page showed, nothing is left to resolve so far."))
+    return _back(request)
+
+
+def read_filters(query: QueryDict) -> tuple[list[str], list[str]]:
+    """Return the severities, the gravest first, and the categories asked for; raise InvalidQuery.
+
+    No category stands for all of them.
+    """
+    others = [name for name in EventFilterSet.parameters() if name not in FILTERS]
+    asked = read_query(query, without=others).form.cleaned_data
+    severities = [name for name in catalog.SEVERITIES[::-1] if name in asked.get("severity", [])]
+    return severities or list(GRAVE), asked.get("category", [])
+
+
+def _shown(severities: list[str], categories: list[str]) -> dict[str, Any]:
+    with time_limit(TIMEOUT_SECONDS):
+        with connection.cursor() as cursor:
+            cursor.execute(statements.SETTINGS, {"timeout": int(TIMEOUT_SECONDS * 1000)})
+        # Asked first: what comes while the rows are read is left to the next page.
+        horizon = read_horizon(read_rows)
+        newest_id = horizon.id if horizon.complete else _newest_id()
+        found = read_problems(severities, categories, newest_id, timezone.now())
+    return {
+        # Only so far will nothing appear any more that this page hasn't shown.
+        "settled_id": str(horizon.id),
+        "is_empty": not newest_id,
+        "rows": [_row(problem, severities, categories) for problem in found.rows],
+        "kinds": found.kinds,
+        "cut": found.cut,
+        "cut_at": BoundedCount(COUNT_BOUND, exact=True),
+    }
+
+
+def _newest_id() -> int:
+    return SystemEvent.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
+def _row(problem: Problem, severities: list[str], categories: list[str]) -> dict[str, Any]:
+    kind, latest = problem.kind, problem.latest
+    return {
+        "key": f"{kind.event_type} {kind.device_id} {kind.account_id}",
+        "kind": kind,
+        "count": problem.count,
+        "first_seen": event_html.moment_and_ago(problem.first_seen),
+        "last_seen": event_html.moment_and_ago(problem.last_seen),
+        "sparkline": hourly(problem.per_interval),
+        "latest_id": str(problem.latest_id),
+        "severity": event_html.badge(problem.severity),
+        "category": latest.category if latest else "",
+        "message": event_html.message(latest) if latest else _("(gone)"),
+        "device": latest.device if latest else kind.device_id,
+        "account": latest.account if latest else kind.account_id,
+        "device_url": kind.device_id and timeline_url({"device": kind.device_id}),
+        "account_url": kind.account_id and timeline_url({"account": kind.account_id}),
+        "events_url": _events_url(kind, severities, categories),
+        "is_quick": problem.count.rows <= RESOLVE_BOUND,
+    }
+
+
+def _events_url(kind: Kind, severities: list[str], categories: list[str]) -> str:
+    name = kind.event_type
+    # The list takes a comma, or space around a type, for what separates several.
+    is_plain = "," not in name and name == name.strip()
+    return list_url(
+        resolved="false",
+        **({"event_type": name} if is_plain else {"q": f"type:{quoted(name)}"}),
+        device=kind.device_id or NONE,
+        account=kind.account_id or NONE,
+        severity=severities,
+        category=categories,
+    )
+
+
+def _back(request: HttpRequest) -> HttpResponse:
+    query = request.GET.urlencode()
+    address = reverse("console:problems")
+    return HttpResponseRedirect(f"{address}?{query}" if query else address)

@@ -1,0 +1,1 @@
+"""What happened to a device, an account or a type, in time."""

@@ -1,0 +1,122 @@
+"""The timeline of a device or an account: everything about it on one axis of time."""
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from events.console.links import list_url, timeline_url
+from events.filters.fields import InstantField
+from events.models import SystemEvent
+from events.reading.time_limit import TookTooLong, time_limit
+from events.web import event_html
+
+from .page_context import DRAWN_BOUND, drawn
+from .period import DEFAULT, RANGES, Period, Range
+from .subject import SUBJECT_TYPES, AmbiguousSubject, Subject, SubjectType, read_subject
+
+TIMEOUT_SECONDS = 2.0
+EARLIEST = datetime.fromisoformat("1000-01-01T00:00:00Z")
+LATEST = datetime.fromisoformat("9000-01-01T00:00:00Z")
+
+
+def timeline(request: HttpRequest) -> HttpResponse:
+    if not request.user.has_perm("events.view_systemevent"):
+        raise PermissionDenied
+    chosen = RANGES.get(request.GET.get("range", DEFAULT), RANGES[DEFAULT])
+    now = timezone.now()
+    context: dict[str, Any] = {
+        **admin.site.each_context(request),
+        "title": _("Timeline"),
+        "sorts": [(sort, request.GET.get(sort.parameter, "")) for sort in SUBJECT_TYPES],
+        "range": chosen,
+    }
+    try:
+        found = read_subject(request.GET)
+        until = InstantField(required=False).clean(request.GET.get("until", ""))
+        if until is not None and not EARLIEST < until < LATEST:
+            raise ValidationError(_("No event can be of that time."))
+    except AmbiguousSubject as unclear:
+        context["error"] = str(unclear)
+        context["matches"] = [
+            (match, timeline_url({unclear.sort.parameter: match.pk, "range": chosen.key}))
+            for match in unclear.matches
+            if unclear.sort
+        ]
+    except ValidationError as error:
+        context["error"] = " ".join(error.messages)
+    else:
+        if found:
+            period = Period((until or now) - chosen.length, until or now)
+            context |= _page(request, *found, chosen, period, now)
+    return TemplateResponse(request, "admin/console/timeline.html", context)
+
+
+def _page(
+    request: HttpRequest,
+    sort: SubjectType,
+    subject: Subject,
+    chosen: Range,
+    period: Period,
+    now: datetime,
+) -> dict[str, Any]:
+    about = {sort.parameter: subject.pk}
+    here = {**about, "range": chosen.key}
+    is_current = period.until >= now
+    later = period.until + chosen.length
+    context = {
+        "title": _("Timeline of %(subject)s") % {"subject": subject},
+        "sort": sort,
+        "subject": subject,
+        "subject_url": reverse(f"admin:events_{sort.parameter}_change", args=[subject.pk])
+        if request.user.has_perm(f"events.view_{sort.parameter}")
+        else None,
+        "since": event_html.moment(period.since),
+        "until": event_html.moment(period.until),
+        "is_current": is_current,
+        "stream_query": urlencode({f"{sort.parameter}_id": subject.pk}),
+        "ranges": [
+            {
+                "label": entry.label,
+                "selected": entry is chosen,
+                "url": timeline_url(
+                    {**about, "range": entry.key}, None if is_current else period.until
+                ),
+            }
+            for entry in RANGES.values()
+        ],
+        "previous_url": timeline_url(here, period.since),
+        "next_url": None if is_current else timeline_url(here, later if later < now else None),
+        "list_url": list_url(
+            **about, since=period.since.isoformat(), until=period.until.isoformat()
+        ),
+    }
+    try:
+        events = read_events(sort, subject, period)
+    except TookTooLong:
+        return {**context, "too_slow": True}
+    return {**context, **drawn(about, chosen, period, events, is_current)}
+
+
+def read_events(sort: SubjectType, subject: Subject, period: Period) -> list[SystemEvent]:
+    """The newest events about a subject in a period, the latest first; one more than are drawn.
+
+    Raises `TookTooLong`.
+    """
+    with time_limit(TIMEOUT_SECONDS):
+        return list(
+            SystemEvent.objects.filter(
+                **{sort.parameter: subject},
+                timestamp__gte=period.since,
+                timestamp__lt=period.until,
+            )
+            .defer("context")
+            .order_by("-timestamp", "-pk")[: DRAWN_BOUND + 1]
+        )

@@ -1,0 +1,1 @@
+"""Which events: the list's parameters, searches, and the value they make."""

@@ -1,0 +1,240 @@
+"""Which events are meant: a value, made of the list's parameters and of a search."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property, reduce
+from operator import and_
+from typing import Any, NamedTuple, Self
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.apps import apps
+from django.db.models import Q
+
+from events.filters.search.meaning import COLUMNS, condition, condition_of_column
+from events.filters.search.parser import parse
+from events.filters.search.query import Column, Search, Words
+from sovi_events import index_scan
+
+NONE = "-"
+"""What asks, as a parameter, for the events that name no device or no account."""
+
+
+class Term(NamedTuple):
+    """A condition on one column; `values` are alternatives where the operator is "in".
+
+    Operators: "in" (None stands for NULL), "is" (of `resolved`: True or not), "gte", "lt", "lte",
+    "holds" (text, in any case), "contains" (a JSON object, as text).
+    """
+
+    column: str
+    operator: str
+    values: tuple[Any, ...]
+
+    def to_q(self) -> Q:
+        """Return it as Django's condition."""
+        match self:
+            case Term("resolved", "is", (wanted,)):
+                # A NULL is unresolved, as the specification's table allows one.
+                return Q(resolved=True) if wanted else Q(resolved__is_not_true=True)
+            case Term(column, "in", values):
+                known = Q(**{f"{column}__in": [value for value in values if value is not None]})
+                return known | Q(**{f"{column}__isnull": True}) if None in values else known
+            case Term(column, "contains", (text,)):
+                return Q(**{f"{column}__contains": json.loads(text)})
+            case Term(column, operator, (value,)):
+                return Q(**{f"{column}__{operator}": value})
+        raise ValueError(f"{self!r} is no term of a filter")
+
+
+@dataclass(frozen=True, eq=False)
+class EventFilter:
+    """A conjunction of terms, those of parameters and those at a search's top level alike.
+
+    `residue` is the rest of the search: what is negated, or asks for a path of the context. Names
+    are ids and times absolute before it is made: it asks nothing, and means the same whenever it is
+    read. Two that ask for the same are equal.
+    """
+
+    parameters: tuple[Term, ...] = ()
+    search: Search = Search()
+
+    @classmethod
+    def where(cls, **columns: Any) -> Self:
+        """Make one of columns: a value or a list of them (None for NULL); `resolved` is a bool."""
+        return cls(tuple(_term(column, value) for column, value in columns.items()))
+
+    @classmethod
+    def of(cls, cleaned: Mapping[str, Any]) -> Self:
+        """Make one of the list's parameters, as `EventFilterSet` cleaned them."""
+        given = {name: it for name, it in cleaned.items() if it not in (None, "", [], {})}
+        search = given.pop("q", Search())
+        return cls(tuple(_of_parameter(name, value) for name, value in given.items()), search)
+
+    @cached_property
+    def terms(self) -> tuple[Term, ...]:
+        return (*self.parameters, *(term for term, _ in self._search_terms if term))
+
+    @cached_property
+    def residue(self) -> Search:
+        return Search(tuple(given for term, given in self._search_terms if not term))
+
+    @cached_property
+    def equal(self) -> dict[str, Sequence[Any]]:
+        """Columns of which each must hold one of its values, for an index to serve.
+
+        A second term of a column, and one that takes NULL, is left to be checked row by row.
+        """
+        found: dict[str, Sequence[Any]] = {}
+        for column, operator, values in self.terms:
+            if operator == "in" and column in index_scan.TYPES and None not in values:
+                found.setdefault(column, values)
+        return found
+
+    @property
+    def resolved(self) -> bool | None:
+        return next((term.values[0] for term in self.terms if term.operator == "is"), None)
+
+    def asks_for(self, column: str) -> bool:
+        return any(term.column == column for term in self.terms)
+
+    def on(self, *columns: str) -> Self:
+        """Return the part that asks for these columns."""
+        return type(self)(tuple(term for term in self.terms if term.column in columns))
+
+    def split(self, column: str) -> tuple[dict[str, Any], Self]:
+        """Return the values of the column's parameters by operator, and the filter without them."""
+        values = {
+            term.operator: term.values[0] for term in self.parameters if term.column == column
+        }
+        kept = tuple(term for term in self.parameters if term.column != column)
+        return values, type(self)(kept, self.search)
+
+    def without(self, *columns: str) -> Self:
+        """Return what is asked for besides these columns, negated terms included."""
+        kept = tuple(term for term in self.parameters if term.column not in columns)
+        searched = (
+            term
+            for term in self.search.terms
+            if not (isinstance(term.what, Column) and COLUMNS[term.what.key] in columns)
+        )
+        return type(self)(kept, Search(tuple(searched)))
+
+    def to_q(self) -> Q:
+        """Return it as Django's condition."""
+        conditions = [*(term.to_q() for term in self.terms), condition(self.residue)]
+        return reduce(and_, conditions, Q())
+
+    def to_sql(self) -> index_scan.Statement:
+        """Return the statement that answers the ids of all that match, in no order."""
+        events = apps.get_model("events", "SystemEvent").objects.matching(self)
+        sql, params = events.order_by().values_list("pk").query.sql_with_params()
+        return sql, list(params)
+
+    def to_json(self) -> dict[str, list[str]]:
+        """Return the list's parameters with their values, as texts: version 1, the first.
+
+        A later version says which it is under `version`.
+        """
+        texts: dict[str, list[str]] = {}
+        for term in self.parameters:
+            texts.setdefault(_parameter(term), []).extend(map(_text, term.values))
+        return texts | ({"q": [str(self.search)]} if self.search.terms else {})
+
+    def to_query_string(self) -> str:
+        """Return the list's parameters as in an address."""
+        return urlencode(self.to_json(), doseq=True)
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Sequence[str]]) -> Self:
+        """Read what `to_json` wrote. Raises ValueError for what it could not have written."""
+        terms = [_read(name, tuple(texts)) for name, texts in stored.items() if name != "q"]
+        # Longer than one may type, where a name stands for many ids: not read, but parsed.
+        searches = [parse(text).terms for text in stored.get("q", [])]
+        return cls(tuple(terms), Search(tuple(term for found in searches for term in found)))
+
+    def __and__(self, other: "EventFilter") -> "EventFilter":
+        both = Search((*self.search.terms, *other.search.terms))
+        return EventFilter((*self.parameters, *other.parameters), both)
+
+    def __bool__(self) -> bool:
+        return bool(self.terms or self.residue.terms)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, EventFilter) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    @property
+    def _key(self) -> tuple[frozenset[Any], frozenset[Any]]:
+        terms = ((column, operator, frozenset(them)) for column, operator, them in self.terms)
+        return frozenset(terms), frozenset(self.residue.terms)
+
+    @cached_property
+    def _search_terms(self) -> list[tuple[Term | None, Any]]:
+        return [(_of_search(term), term) for term in self.search.terms]
+
+
+def _of_search(given: Any) -> Term | None:
+    """Return what a term of a search asks of one column; None for the residue."""
+    match given.what:
+        case Column("resolved", (value,)):
+            return Term("resolved", "is", ((value.text == "yes") is not given.negated,))
+        case Words(text) if not given.negated:
+            return Term("message", "holds", (text,))
+        case Column(key, values) if not given.negated:
+            return Term(*condition_of_column(key, [value.text for value in values]))
+    return None
+
+
+_TIMES = {"since": "gte", "until": "lt"}
+
+
+def _of_parameter(name: str, value: Any) -> Term:
+    if name in _TIMES:
+        return Term("timestamp", _TIMES[name], (value,))
+    if name == "context":
+        return Term(name, "contains", (json.dumps(value),))
+    if name == "resolved":
+        return Term(name, "is", (value,))
+    return Term(name, "in", tuple(None if it == NONE else it for it in value))
+
+
+def _term(column: str, value: Any) -> Term:
+    if column == "resolved":
+        return Term(column, "is", (value,))
+    return Term(column, "in", tuple(value) if isinstance(value, list | tuple) else (value,))
+
+
+def _parameter(term: Term) -> str:
+    names = {operator: name for name, operator in _TIMES.items()}
+    return names[term.operator] if term.column == "timestamp" else term.column
+
+
+def _text(value: Any) -> str:
+    match value:
+        case None:
+            return NONE
+        case bool():
+            return str(value).lower()
+        case datetime():
+            return value.isoformat()
+    return str(value)
+
+
+def _read(name: str, texts: tuple[str, ...]) -> Term:
+    if name in _TIMES:
+        return Term("timestamp", _TIMES[name], tuple(map(datetime.fromisoformat, texts)))
+    if name == "resolved":
+        return Term(name, "is", tuple(text == "true" for text in texts))
+    if name in ("device_id", "account_id"):
+        ids = tuple(None if text == NONE else UUID(text) for text in texts)
+        return Term(name, "in", ids)
+    if name in index_scan.TYPES:
+        return Term(name, "in", texts)
+    if name == "context":
+        return Term(name, "contains", texts)
+    raise ValueError(f"A filter stored by another version: {name!r} is none of its parameters.")

@@ -1,0 +1,146 @@
+"""Form fields of the filters: what one query parameter may hold, cleaned to a Python value."""
+
+import json
+import math
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from events.filters.search.error import SearchError
+from events.filters.search.frozen import read_search
+from events.filters.search.query import Search
+from events.times import read_time
+
+from .event_filter import NONE as NONE
+
+CONTEXT_DEPTH = 20
+
+
+def check_storable(text: str) -> None:
+    """Raise `ValidationError` for text that PostgreSQL can't be asked for."""
+    if "\x00" in text:
+        raise ValidationError("NUL characters are not allowed.")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValidationError("Unpaired surrogates are not allowed.") from None
+
+
+class ManyValues(forms.Widget):
+    """`?name=a&name=b` and `?name=a,b` are the same list."""
+
+    def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> list[str]:
+        given = data.getlist(name) if hasattr(data, "getlist") else data.get(name, [])
+        texts: Iterable[str] = [given] if isinstance(given, str) else given
+        values = (value.strip() for text in texts for value in text.split(","))
+        return list(dict.fromkeys(value for value in values if value))
+
+
+class ValuesField(forms.Field):
+    """One or more texts; with `choices`, of those only."""
+
+    widget = ManyValues
+
+    def __init__(self, *, choices: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.choices = choices
+
+    def to_python(self, value: list[str] | None) -> list[Any]:
+        return [self.parse(text) for text in value or []]
+
+    def parse(self, text: str) -> Any:
+        check_storable(text)
+        if self.choices and text not in self.choices:
+            raise ValidationError(f"{text!r} is not one of {', '.join(self.choices)}.")
+        return text
+
+
+class UUIDsField(ValuesField):
+    """One or more UUIDs, or `NONE` for those without."""
+
+    def parse(self, text: str) -> uuid.UUID | str:
+        if text == NONE:
+            return NONE
+        try:
+            return uuid.UUID(text)
+        except ValueError:
+            raise ValidationError(f"{text!r} is not a UUID.") from None
+
+
+class SearchField(forms.Field):
+    """The search language, read and frozen; None when nothing is asked for."""
+
+    widget = forms.TextInput
+
+    def to_python(self, value: str | None) -> Search | None:
+        try:
+            query = read_search(value or "")
+        except SearchError as error:
+            raise ValidationError(str(error)) from None
+        return query if query.terms else None
+
+
+class TrueFalseField(forms.Field):
+    """`true` or `false`; None when not given."""
+
+    widget = forms.TextInput
+
+    def to_python(self, value: str | None) -> bool | None:
+        if not value:
+            return None
+        try:
+            return {"true": True, "false": False}[value.lower()]
+        except KeyError:
+            raise ValidationError(f"{value!r} is neither true nor false.") from None
+
+
+class InstantField(forms.Field):
+    """A time, or how long ago it is: see `events.times`."""
+
+    widget = forms.TextInput
+
+    def to_python(self, value: str | None) -> datetime | None:
+        if not value:
+            return None
+        try:
+            return read_time(value)
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
+
+
+class JSONObjectField(forms.Field):
+    """A JSON object that PostgreSQL's jsonb can hold."""
+
+    widget = forms.TextInput
+
+    def to_python(self, value: str | None) -> dict[str, Any] | None:
+        if not value:
+            return None
+        try:
+            parsed = json.loads(value)
+        except (ValueError, RecursionError):
+            parsed = None
+        if not isinstance(parsed, dict):
+            raise ValidationError('This must be a JSON object, such as {"platform": "tiktok"}.')
+        _check_json(parsed, depth=1)
+        return parsed
+
+
+def _check_json(value: Any, *, depth: int) -> None:
+    if depth > CONTEXT_DEPTH:
+        raise ValidationError(f"At most {CONTEXT_DEPTH} levels of nesting are allowed.")
+    if isinstance(value, str):
+        check_storable(value)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValidationError("NaN and infinite numbers are not allowed.")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            check_storable(key)
+            _check_json(item, depth=depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            _check_json(item, depth=depth + 1)

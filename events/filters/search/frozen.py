@@ -1,0 +1,93 @@
+"""A search made independent of when it is read and of what devices and accounts are called."""
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from events.filters.subject_lookup import MATCHES_BOUND, accounts_named, devices_named
+from events.times import read_time, written
+
+from .error import SearchError
+from .parser import parse
+from .query import Column, Search, Value
+
+MAX_CHARACTERS = 2000
+"""Of what is typed; frozen it may be longer, as a name may stand for many ids."""
+
+MAX_NAMES = 20
+"""Each is looked up by a query of its own."""
+
+_NAMED: dict[str, Callable[[str], Sequence[Any]]] = {
+    "device": devices_named,
+    "account": accounts_named,
+}
+
+
+def read_search(text: str, *, now: datetime | None = None) -> Search:
+    """Parse what was typed and freeze it as of `now`: its times absolute, its names ids.
+
+    A time without an offset is one of the site's time zone. The result's text, parsed, is the
+    same query. Asks the database when a device or an account is named. Raises `SearchError`.
+    """
+    query = parse(text)
+    if len(text) > MAX_CHARACTERS:
+        reason = f"A search has at most {MAX_CHARACTERS} characters."
+        raise SearchError(reason, text, MAX_CHARACTERS)
+    if len(names := list(_names(query))) > MAX_NAMES:
+        reason = f"A search names at most {MAX_NAMES} devices and accounts."
+        raise SearchError(reason, text, names[MAX_NAMES].position)
+    moment = now or timezone.now()
+    return Search(
+        tuple(
+            replace(term, what=_frozen(term.what, text, moment))
+            if isinstance(term.what, Column)
+            else term
+            for term in query.terms
+        )
+    )
+
+
+def _names(query: Search) -> Iterator[Value]:
+    for term in query.terms:
+        if isinstance(term.what, Column) and term.what.key in _NAMED:
+            yield from (value for value in term.what.values if _uuid(value.text) is None)
+
+
+def _frozen(column: Column, text: str, now: datetime) -> Column:
+    frozen: list[str] = []
+    for value in column.values:
+        try:
+            frozen += _frozen_values(column.key, value.text, now)
+        except ValueError as error:
+            raise SearchError(str(error), text, value.position) from None
+    return Column(column.key, tuple(map(Value, dict.fromkeys(frozen))))
+
+
+def _frozen_values(key: str, text: str, now: datetime) -> list[str]:
+    if key in ("since", "until"):
+        return [written(read_time(text, now=now))]
+    if key in _NAMED:
+        return _ids(key, text)
+    return [text]
+
+
+def _ids(key: str, text: str) -> list[str]:
+    if known := _uuid(text):
+        return [str(known)]
+    found = _NAMED[key](text)
+    if not found:
+        raise ValueError(f"There is no {key} of the name or id “{text}”.")
+    if len(found) > MATCHES_BOUND:
+        raise ValueError(f"“{text}” stands for more than {MATCHES_BOUND} names: type more of it.")
+    return [str(row.pk) for row in found]
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,74 @@
+"""Rolling up what is settled, chunk by chunk, so that each transaction is short."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import connection, transaction
+
+from events.reading.raw_sql import read_rows
+from sovi_events.following import settled
+
+from . import statements
+
+FIRST_ROWS, FEWEST_ROWS, MOST_ROWS = 5_000, 500, 50_000
+CHUNK_SECONDS = 0.1
+"""What one transaction is meant to take: others wait for it, at most."""
+
+
+def roll_up(
+    *, at_least: int = 1, waits: bool = True, wait_seconds: float = settled.WAIT_SECONDS
+) -> Iterator[int]:
+    """Roll up what is settled; yield after each transaction the events it took in.
+
+    Ends where less than `at_least` is left; unless it `waits`, also where another process is at it.
+    Open writers are waited for at most `wait_seconds`.
+    """
+    horizon = settled.read_horizon(read_rows, wait_seconds=wait_seconds)
+    rows = FIRST_ROWS
+    while True:
+        began = time.monotonic()
+        taken = _take_in(horizon.id, max(rows, at_least), at_least, waits)
+        if not taken:
+            return
+        yield taken
+        rows = adapted(rows, time.monotonic() - began, FEWEST_ROWS, MOST_ROWS)
+
+
+def read_mark() -> int:
+    """Return up to which id events are rolled up."""
+    [(mark, last_id)] = read_rows(statements.MARK_AND_LAST_ID)
+    if last_id < mark:
+        # Another table than the one that was rolled up: truncated, or restored from before.
+        start_over()
+        return 0
+    return int(mark)
+
+
+def start_over() -> None:
+    """Forget what was rolled up: after rows were changed or deleted by other programs."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statements.LOCK)
+        cursor.execute(statements.CLEAR)
+
+
+def adapted(rows: int, seconds: float, fewest: int, most: int) -> int:
+    """Return how many rows the next chunk may hold, to take `CHUNK_SECONDS`."""
+    # Down at once, up by little: a moment in which the disk was slow must not leave it at few.
+    factor = min(1.5, max(0.25, CHUNK_SECONDS / max(seconds, 0.001)))
+    return max(fewest, min(most, int(rows * factor)))
+
+
+def _take_in(settled_id: int, rows: int, at_least: int, waits: bool) -> int:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statements.LOCK if waits else statements.TRY_LOCK)
+        if not waits and not cursor.fetchone()[0]:
+            return 0
+        params: Any = {"mark": read_mark(), "settled": settled_id, "rows": rows}
+        cursor.execute(statements.NEXT_CHUNK, params)
+        taken, params["upto"] = cursor.fetchone()
+        if taken < at_least:
+            return 0
+        cursor.execute(statements.ROLL_UP, params)
+        cursor.execute(statements.MOVE_MARK, params)
+        return int(taken)

@@ -1,0 +1,75 @@
+"""The newest events of this process, kept once for all clients and bounded by their bytes."""
+
+from collections import deque
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
+
+from .messages import message
+from .resume_token import ResumeToken
+from .selection import Selection
+from .topics import Action, Event, Topic
+
+MAX_BYTES = 8 * 1024 * 1024
+MAX_BATCHES = 1000
+
+
+class Frame(NamedTuple):
+    """An event or an action, and where a reader stands after it."""
+
+    content: Event | Action
+    place: ResumeToken
+
+    def framed(self) -> bytes:
+        return message(self.place, self.content.data, self.content.name)
+
+
+class RecentBatch:
+    """What one poll found in one table; `chunk` is what most clients are sent of it.
+
+    `selected` is filled in once PostgreSQL has told; None there is a selection that it refused.
+    """
+
+    def __init__(self, topic: Topic, blocks: Iterable[Frame], place: ResumeToken) -> None:
+        self.topic = topic
+        self.blocks = tuple(blocks)
+        self.place = place
+        self.chunk = b"".join(block.framed() for block in self.blocks)
+        self.selected: dict[Selection, RecentBatch | None] = {}
+
+    @property
+    def event_ids(self) -> list[int]:
+        return [event_id for block in self.blocks for event_id in block.content.event_ids]
+
+    def select(self, selection: Selection, event_ids: Collection[int]) -> None:
+        found = ((block.content.restrict_to(event_ids), block.place) for block in self.blocks)
+        blocks = (Frame(content, place) for content, place in found if content is not None)
+        self.selected[selection] = RecentBatch(self.topic, blocks, self.place)
+
+
+class RecentBatches:
+    """Batches, numbered; a client keeps only the number of the one it takes next."""
+
+    def __init__(self, *, max_bytes: int = MAX_BYTES, max_batches: int = MAX_BATCHES) -> None:
+        self._batches: deque[RecentBatch] = deque()
+        self._bytes = 0
+        self._max_bytes = max_bytes
+        self._max_batches = max_batches
+        self.first = 0
+
+    @property
+    def next(self) -> int:
+        """The number that the next batch will have."""
+        return self.first + len(self._batches)
+
+    def append(self, batch: RecentBatch) -> None:
+        self._batches.append(batch)
+        self._bytes += len(batch.chunk)
+        while len(self._batches) > 1 and (
+            self._bytes > self._max_bytes or len(self._batches) > self._max_batches
+        ):
+            self._bytes -= len(self._batches.popleft().chunk)
+            self.first += 1
+
+    def get(self, number: int) -> RecentBatch | None:
+        """Return a batch; None where it has not come yet. Ask only from `first` on."""
+        return self._batches[number - self.first] if number < self.next else None

@@ -1,0 +1,1 @@
+"""What pages, API and stream share: who asks, what an event looks like, connections."""

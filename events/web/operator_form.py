@@ -1,0 +1,27 @@
+"""What operators submit with the forms of the admin's pages: who, why, and up to which event."""
+
+from django.http import HttpRequest
+
+from events.models.actor import Actor
+from sovi_events.following.position import MAX_ID
+
+NEWEST_ID = "newest_id"
+REASON_LENGTH = 500
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Whoever is logged in to the admin is a person."""
+    return Actor(request.user.get_username(), "human", "admin")
+
+
+def reason_of(request: HttpRequest) -> str | None:
+    """Why, as typed beside the action; None when nothing was."""
+    return request.POST.get("reason", "").replace("\0", "").strip()[:REASON_LENGTH] or None
+
+
+def read_id(text: str) -> int | None:
+    """Read an event's id; None when the text can't be one."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_ID))):
+        return None
+    number = int(text)
+    return number if number <= MAX_ID else None
