@@ -35,7 +35,7 @@ class BatchFiles:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def put(self, batch: Batch, *, attempted: bool) -> bool:
+    def put(self, batch: Batch, *, attempted: int) -> bool:
         """Write a batch file that survives a crash; return False where the disk refuses."""
         path = self._folder / f"{_PREFIX}{batch.receipt}{_SUFFIX}"
         # The writer and a caller that did not wait for it may keep the same batch at once.
@@ -70,8 +70,8 @@ class BatchFiles:
                 if path.stat().st_mtime < oldest:
                     path.unlink()
 
-    def read(self) -> Iterator[tuple[Path, Batch, bool]]:
-        """Yield each batch file with its batch, and whether that may have been stored already.
+    def read(self) -> Iterator[tuple[Path, Batch, int]]:
+        """Yield each batch file with its batch, and whether that was attempted (`spool.store`).
 
         One that can't be read is kept under another name, out of the way of all others.
         """
@@ -103,7 +103,7 @@ def _put_aside(path: Path, error: Exception) -> None:
     logger.error("The batch file %s is damaged; it is kept as %s: %r", path, damaged.name, error)
 
 
-def _read(path: Path) -> tuple[Batch, bool]:
+def _read(path: Path) -> tuple[Batch, int]:
     batch_file = json.loads(path.read_text(encoding="utf-8"))
     receipt = path.name[len(_PREFIX) : -len(_SUFFIX)]
     return Batch.from_text(receipt, batch_file["content"]), batch_file["attempted"]

@@ -98,7 +98,7 @@ def _drain(spool: Spool, group: list[Spooled], connection: BoundedConnection) ->
 def _store_group(spool: Spool, group: list[Spooled], connection: BoundedConnection) -> bool:
     """Store the batches together; return False where they have to go one by one."""
     deadline = time.monotonic() + GROUP_SECONDS
-    if any(_is_stale(spooled) or _may_be_split(spooled) for spooled in group):
+    if any(_is_stale(spooled) or spooled.is_split for spooled in group):
         return False
     once = {spooled.batch.receipt: spooled.batch for spooled in group}
     try:
@@ -119,7 +119,7 @@ def _drain_one(spool: Spool, spooled: Spooled, connection: BoundedConnection) ->
         )
         return 0
     deadline = connection.deadline = time.monotonic() + GROUP_SECONDS
-    if _may_be_split(spooled) and insert.is_split(connection, spooled.batch):
+    if spooled.is_split and insert.is_split(connection, spooled.batch):
         spool.split(spooled)
         return None
     try:
@@ -140,11 +140,6 @@ def _refuse(spool: Spool, spooled: Spooled, reason: str) -> int | None:
         "PostgreSQL refused a spooled event; it is a dead letter in %s: %s", spool.folder, reason
     )
     return 0
-
-
-def _may_be_split(spooled: Spooled) -> bool:
-    """Whether a writer may have halved it, while its caller kept it whole."""
-    return bool(spooled.attempted) and len(spooled.batch.records) > 1
 
 
 def _is_stale(spooled: Spooled) -> bool:

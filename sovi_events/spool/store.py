@@ -20,6 +20,10 @@ ROOM_FOR_HALVES = 1 << 20
 ROW_BYTES = 150
 """What a batch takes besides its content, about."""
 
+NOT_SENT, SENT, SPLIT = range(3)
+"""Whether a batch was attempted when it came; SPLIT where parts of it may be stored. A drainer puts
+the time of its first attempt in the place of NOT_SENT."""
+
 _COLUMNS = """
     id INTEGER PRIMARY KEY,
     receipt TEXT NOT NULL,
@@ -39,11 +43,13 @@ class Spooled(NamedTuple):
     """A batch that waits.
 
     `attempted` is when it was first sent, in seconds since 1970, and may have been stored; or 0.
+    `is_split` where parts of it may be stored by themselves.
     """
 
     id: int
     batch: Batch
     attempted: float
+    is_split: bool
 
 
 class DeadLetter(NamedTuple):
@@ -80,7 +86,7 @@ class Spool:
         self.file = SpoolFile(self.path, _SCHEMA)
 
     def put(
-        self, batches: Sequence[Batch], *, attempted: bool = False, beyond_bound: bool = False
+        self, batches: Sequence[Batch], *, attempted: int = NOT_SENT, beyond_bound: bool = False
     ) -> list[tuple[Batch, str]]:
         """Keep the batches; return those that could not be, with the reason.
 
@@ -144,8 +150,9 @@ class Spool:
                 if found and room < 0:
                     break
                 batch = Batch.from_text(receipt, content)
-                # 1 is of `emit`, which sent it when its events happened; else it is a time.
-                found.append(Spooled(row_id, batch, attempted and max(attempted, since)))
+                # `emit` sent it when its events happened; else it is a time.
+                sent = attempted and max(attempted, since)
+                found.append(Spooled(row_id, batch, sent, attempted == SPLIT))
             return found
 
         found = self.file.transact(read, "DEFERRED")
@@ -192,7 +199,7 @@ class Spool:
                 (spooled.id + ROOM_FOR_HALVES, spooled.id),
             ).fetchone()
             _delete(database, [spooled])
-            attempted = int(spooled.attempted)
+            attempted = SPLIT if spooled.is_split else int(spooled.attempted)
             _insert(database, first, attempted, first.as_text(), spooled.id)
             _insert(database, second, attempted, second.as_text(), (spooled.id + following) // 2)
 
@@ -287,7 +294,7 @@ class Spool:
         return left
 
 
-def _take(database: sqlite3.Connection, *, batch: Batch, attempted: bool) -> None:
+def _take(database: sqlite3.Connection, *, batch: Batch, attempted: int) -> None:
     _insert(database, batch, attempted, batch.as_text())
 
 

@@ -118,8 +118,8 @@ class Delivery:
             pending.finish(ids[at:end])
             at = end
 
-    def keep_in_file(self, batch: Batch, *, attempted: bool) -> Ids:
-        """Spool a batch in a file of its own, without a lock; `attempted` if it may be stored.
+    def keep_in_file(self, batch: Batch, attempted: int) -> Ids:
+        """Spool a batch in a file of its own, without a lock; `attempted` is as of `spool.store`.
 
         For callers that can't wait for the writer, or not any longer.
         """
@@ -162,6 +162,10 @@ class Delivery:
                     ids += self._store(parts[:1], pending.store_until)
                 except Rejected as rejection:
                     if len(parts[0].records) > 1:
+                        # Each says what it does before it looks what the other has done.
+                        was_split, pending.is_split = pending.is_split, True
+                        if pending.is_given_up and not was_split:
+                            return  # whoever drains it halves it
                         parts[:1] = parts[0].halves()
                         continue
                     self._dead_letter(parts[0], str(rejection))

@@ -37,7 +37,7 @@ class PendingEmit:
 
     __slots__ = (
         *("_error", "_ids", "_woken", "attempted", "batch", "deadline", "is_given_up"),
-        *("problem", "store_until"),
+        *("is_split", "problem", "store_until"),
     )
 
     def __init__(self, records: Sequence[Record], timeout_seconds: float) -> None:
@@ -48,6 +48,7 @@ class PendingEmit:
         self.store_until = self.deadline - min(spooling, SPOOLING_SHARE * seconds)
         self.attempted, self.problem = False, ""  # by its caller, which may have stored it; why not
         self.is_given_up = False  # its caller has kept the batch on disk
+        self.is_split = False  # the writer stores parts of it by themselves
         self._ids: Ids = []
         self._error: Exception | None = None
         self._prepare()

@@ -13,6 +13,7 @@ from queue import SimpleQueue
 
 from ..record import Record
 from ..spool import file as spool_file
+from ..spool.store import NOT_SENT, SENT, SPLIT
 from .delivery import Delivery
 from .queue import IDLE_SECONDS, AsyncPendingEmit, Ids, PendingEmit, groups, this_thread
 
@@ -50,7 +51,7 @@ class Writer:
         """
         pending = PendingEmit(records, self.delivery.timeout_seconds)
         if not self._may_wait():
-            return self.delivery.keep_in_file(pending.batch, attempted=False)
+            return self.delivery.keep_in_file(pending.batch, NOT_SENT)
         if len(records) == 1 and (ids := self.delivery.store_alone(pending)):
             return ids
         self._enqueue(pending)
@@ -146,7 +147,7 @@ class Writer:
         pending.is_given_up = True
         if not pending.batch.records:
             return []
-        return self.delivery.keep_in_file(pending.batch, attempted=True)
+        return self.delivery.keep_in_file(pending.batch, SPLIT if pending.is_split else SENT)
 
 
 _making = threading.RLock()

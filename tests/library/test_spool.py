@@ -16,7 +16,7 @@ from events.models import EventReceipt, SystemEvent
 from sovi_events import connection
 from sovi_events.record import Record
 from sovi_events.spool import drain
-from sovi_events.spool.store import Spool
+from sovi_events.spool.store import SPLIT, Spool
 from sovi_events.writing import insert
 from sovi_events.writing.batch import Batch
 from sovi_events.writing.bounded import BoundedConnection
@@ -399,7 +399,7 @@ def test_parts_that_were_stored_beside_the_whole_are_stored_once(
     whole = batch("a", "b", "c", "d", "e", when=time.time())
     part = whole.halves()[1].halves()[0]
     insert.store(link, [part], deadline=time.monotonic() + 30)
-    spool.put([batch("before", when=time.time()), whole], attempted=True)
+    spool.put([batch("before", when=time.time()), whole], attempted=SPLIT)
     list(drain.groups(spool, link))
     stored = SystemEvent.objects.values_list("message", flat=True)
     assert sorted(stored) == ["a", "b", "before", "c", "d", "e"]

@@ -282,6 +282,36 @@ def test_a_refused_event_is_kept_while_another_process_holds_the_spool(machine: 
     assert lost(machine) == []
 
 
+def test_parts_that_are_stored_while_their_caller_keeps_the_whole_are_stored_once(
+    machine: Machine,
+) -> None:
+    machine.execute("""
+        CREATE TABLE refusing ();
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF NEW.message = 'bad' AND to_regclass('refusing') IS NOT NULL THEN
+                RAISE 'not yet';
+            END IF;
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER refuse BEFORE INSERT ON system_events FOR EACH ROW EXECUTE FUNCTION refuse()
+    """)
+    producer = machine.producer()
+    assert producer.emit("bad") is None
+    (path,) = machine.spool_folder.glob("*/spool.sqlite")
+    with closing(sqlite3.connect(path, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")  # the writer waits with its dead letter
+        producer.run("""
+event = {"category": "auth", "severity": "info", "event_type": "x"}
+events.emit_many([{**event, "message": message} for message in ("good", "bad")])
+""")
+        eventually(lambda: machine.rows() == ["good"], "the good part is not stored")
+        machine.execute("DROP TABLE refusing")
+    producer.flush()
+    producer.kill()
+    machine.spool("drain", "--dead-letters")
+    assert sorted(machine.rows()) == ["bad", "bad", "good"]
+
+
 def test_a_batch_that_takes_too_long_holds_neither_live_events_nor_those_behind_it(
     machine: Machine, killable: Killable
 ) -> None:
