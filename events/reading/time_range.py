@@ -65,8 +65,10 @@ class TimeRange(NamedTuple):
             last = rows.order_by("-timestamp")[: FEW_ROWS + 1].aggregate(
                 high=Percentile("pk", part=1 - OUTLIER_SHARE)
             )
-        low = first["low"] if names & {"gt", "gte"} else None
-        return cls(first["rows"] <= FEW_ROWS, low, last["high"])
+        low, high = first["low"] if names & {"gt", "gte"} else None, last["high"]
+        if low is not None and high is not None:
+            high = max(high, low - 1)  # ids may run against time
+        return cls(first["rows"] <= FEW_ROWS, low, high)
 
     def inside(self, events: SystemEventQuerySet) -> SystemEventQuerySet:
         if self.low is not None:

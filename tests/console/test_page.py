@@ -197,3 +197,17 @@ def test_a_span_of_time_gives_the_plain_querys_page_wherever_late_rows_lie(
             assert ids(page.read(events, 12, ascending=True)) == expected[::-1][:12], times
             assert page.count(events, 1000) == len(expected), times
             assert page.count(events, 7) == min(7, len(expected)), times
+
+
+def test_a_span_of_time_against_the_order_of_ids_shows_and_counts_each_event_once(
+    many: dict[str, list[uuid.UUID]], spread: datetime
+) -> None:
+    for number, event in enumerate(SystemEvent.objects.order_by("-pk")):
+        event.timestamp = spread + timedelta(minutes=number)
+        event.save(update_fields=["timestamp"])
+    for minutes in range(5, 100, 7):
+        times = {"since": spread, "until": spread + timedelta(minutes=minutes)}
+        every = EventFilter.where(severity=SEVERITIES) & EventFilter.of(times)
+        events = SystemEvent.objects.matching(every)
+        assert page.count(events, 1000) == minutes
+        assert ids(page.read(events, 1000)) == ids(events.order_by("-pk"))
