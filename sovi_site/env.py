@@ -41,7 +41,15 @@ def secret_key(env: Env) -> str:
         ) from error
 
 
-_POSITIVE = validate.Range(min=1)
+_env = Env()
+
+
+def _count(name: str, default: int) -> int:
+    return _env.int(name, default, validate=validate.Range(min=1))
+
+
+def _seconds(name: str, default: float, *, longest: float) -> float:
+    return _env.float(name, default, validate=validate.Range(min=0.1, max=longest))
 
 
 def _is_time_zone(name: str) -> None:
@@ -59,7 +67,6 @@ def _is_policy(text: str) -> None:
 
 
 try:
-    _env = Env()
     DEBUG = _env.bool("DJANGO_DEBUG", False)
     SECRET_KEY = secret_key(_env)
     ALLOWED_HOSTS = _env.list("DJANGO_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
@@ -67,29 +74,17 @@ try:
     # Behind a proxy that ends TLS and sets X-Forwarded-Proto.
     HTTPS = _env.bool("DJANGO_HTTPS", False)
     TIME_ZONE = _env.str("SOVI_TIME_ZONE", "UTC", validate=_is_time_zone)
-    TOKEN_DAYS = _env.int("SOVI_TOKEN_DAYS", 365, validate=_POSITIVE)
-    QUERY_TIMEOUT_SECONDS = _env.float(
-        "SOVI_QUERY_TIMEOUT_SECONDS", 5.0, validate=validate.Range(min=0.1, max=600)
-    )
-    STREAM_KEEPALIVE_SECONDS = _env.float(
-        "SOVI_STREAM_KEEPALIVE_SECONDS", 15.0, validate=validate.Range(min=0.1, max=60)
-    )
-    STREAM_RECHECK_SECONDS = _env.float(
-        "SOVI_STREAM_RECHECK_SECONDS", 30.0, validate=validate.Range(min=0.1, max=60)
-    )
-    STREAM_CLIENTS_PER_USER = _env.int(
-        "SOVI_STREAM_CLIENTS_PER_USER", 20, validate=validate.Range(min=1)
-    )
-    STREAM_CLIENTS_PER_PROCESS = _env.int(
-        "SOVI_STREAM_CLIENTS_PER_PROCESS", 2000, validate=_POSITIVE
-    )
-    RETENTION = Policy.parse(
+    TOKEN_DAYS = _count("SOVI_TOKEN_DAYS", 365)
+    SOVI_QUERY_TIMEOUT_SECONDS = _seconds("SOVI_QUERY_TIMEOUT_SECONDS", 5.0, longest=600)
+    SOVI_STREAM_KEEPALIVE_SECONDS = _seconds("SOVI_STREAM_KEEPALIVE_SECONDS", 15.0, longest=60)
+    SOVI_STREAM_RECHECK_SECONDS = _seconds("SOVI_STREAM_RECHECK_SECONDS", 30.0, longest=60)
+    SOVI_STREAM_CLIENTS_PER_USER = _count("SOVI_STREAM_CLIENTS_PER_USER", 20)
+    SOVI_STREAM_CLIENTS_PER_PROCESS = _count("SOVI_STREAM_CLIENTS_PER_PROCESS", 2000)
+    SOVI_RETENTION = Policy.parse(
         _env.str("SOVI_RETENTION", "", validate=_is_policy),
         keep_unresolved=_env.bool("SOVI_RETENTION_KEEP_UNRESOLVED", False),
     )
-    EXPORT_MAX_ROWS = _env.int("SOVI_EXPORT_MAX_ROWS", 1_000_000, validate=_POSITIVE)
-    BULK_WATCH_SECONDS = _env.float(
-        "SOVI_BULK_WATCH_SECONDS", 10.0, validate=validate.Range(min=0.1, max=3600)
-    )
+    SOVI_EXPORT_MAX_ROWS = _count("SOVI_EXPORT_MAX_ROWS", 1_000_000)
+    SOVI_BULK_WATCH_SECONDS = _seconds("SOVI_BULK_WATCH_SECONDS", 10.0, longest=3600)
 except EnvError as error:
     raise ImproperlyConfigured(str(error)) from error
