@@ -118,7 +118,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["events.api.permissions.EventPermissions"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["events.api.body.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "events.api.schema.ApiSchema",
     "EXCEPTION_HANDLER": "events.api.errors.exception_handler",
     # `format` is a parameter of the export, not DRF's choice of renderer.
     "URL_FORMAT_OVERRIDE": None,

@@ -2,12 +2,11 @@
 
 from typing import Any
 
+import drf_spectacular.authentication
 import knox.auth
 import rest_framework.authentication
-from django.conf import settings
 from django.utils import timezone
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from drf_spectacular.plumbing import build_bearer_security_scheme_object
+from drf_spectacular.contrib.knox_auth_token import KnoxTokenScheme
 from knox.crypto import hash_token
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
@@ -47,26 +46,19 @@ class SessionAuthentication(rest_framework.authentication.SessionAuthentication)
         return "Session"
 
 
-class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    target_class = TokenAuthentication
+class TokenScheme(KnoxTokenScheme):  # type: ignore[no-untyped-call]
+    target_class = TokenAuthentication  # type: ignore[assignment]
     name = "tokenAuth"
 
-    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
-        scheme: dict[str, Any] = build_bearer_security_scheme_object("Authorization", "Token")
-        return scheme
 
-
-class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    target_class = SessionAuthentication
+class SessionScheme(drf_spectacular.authentication.SessionScheme):  # type: ignore[no-untyped-call]
+    target_class = SessionAuthentication  # type: ignore[assignment]
     name = "sessionAuth"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
-        return {
-            "type": "apiKey",
-            "in": "cookie",
-            "name": settings.SESSION_COOKIE_NAME,
-            "description": "The admin's login. A POST also needs the `X-CSRFToken` header.",
-        }
+        scheme: dict[str, Any] = super().get_security_definition(auto_schema)  # type: ignore[no-untyped-call]
+        scheme["description"] = "The admin's login. A POST also needs the `X-CSRFToken` header."
+        return scheme
 
 
 def actor_of(request: Request) -> Actor:

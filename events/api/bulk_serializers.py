@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from django.http import QueryDict
-from drf_spectacular.utils import extend_schema_serializer
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
@@ -15,13 +15,14 @@ from events.models import BulkJob, EventAction
 from sovi_events import catalog
 from sovi_events.following.position import MAX_ID
 
+from .filter_backend import filters_schema
 from .serializers import ActionSerializer, EventSerializer, TextField, TimestampField
 
 MAX_IDS = 10_000
 WHAT = ("ids", "filters", "token")
 
 
-class IdsField(serializers.Field[Any, Any, Any, Any]):
+class IdsField(serializers.ListField):
     """Whole numbers, each once."""
 
     def to_internal_value(self, data: Any) -> list[int]:
@@ -35,6 +36,7 @@ class IdsField(serializers.Field[Any, Any, Any, Any]):
         return list(dict.fromkeys(data))
 
 
+@extend_schema_field(filters_schema())
 class FiltersField(serializers.Field[Any, Any, Any, Any]):
     """An object of the list's filters, as the query string that they would be."""
 
@@ -62,9 +64,19 @@ def _text(name: str, value: Any) -> str:
 
 
 class BulkActionSerializer(ActionSerializer):
-    """One of `WHAT`; with ids or a token a reason besides."""
+    """Ids, or filters, or a preview's token; a reason with ids or a token."""
 
-    ids = IdsField(required=False)
+    schema = {
+        "additionalProperties": False,
+        "oneOf": [
+            {"required": ["ids"]},
+            {"required": ["filters"], "not": {"required": ["reason"]}},
+            {"required": ["token"]},
+        ],
+    }
+    ids = IdsField(
+        child=serializers.IntegerField(), min_length=1, max_length=MAX_IDS, required=False
+    )
     filters = FiltersField(required=False)
     token = TextField(required=False)
 

@@ -1,26 +1,48 @@
 """Events from hosts without database credentials: checked, then stored all or none."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
 import psycopg
 from django.db import DatabaseError, transaction
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 from events.models import SystemEvent
-from sovi_events.errors import InvalidEvent
-from sovi_events.record import Record, optional_uuid
+from sovi_events.record import Record
+from sovi_events.storable import CONTEXT_BYTES, MESSAGE_BYTES
 from sovi_events.writing.insert import REJECTIONS
 
 from .body import check_size
-from .emission_schema import EMISSION_BYTES, MAX_EVENTS
+from .emission_serializers import (
+    MAX_EVENTS,
+    MAX_NAMED,
+    EmissionSerializer,
+    StoredSerializer,
+    refused,
+)
 from .errors import ServiceUnavailable
+from .idempotency import HEADER, IDEMPOTENCY_KEY
+from .serializers import RefusalSerializer
 
+EMISSION_BYTES = 1024 * 1024
+DESCRIPTION = f"""An object is one event, an array is several: all are stored, or none. A device or
+account that isn't known is kept in the context, as `unknown_device_id` or `unknown_account_id`; a
+message over {MESSAGE_BYTES} bytes and a context over {CONTEXT_BYTES} bytes are cut with a mark. The
+time is when it is stored. The body may have {EMISSION_BYTES} bytes."""
 NOTHING_STORED = "Nothing was stored: send it again."
-MAX_NAMED = 100
-"""Events named in one refusal."""
+
+emission_schema = extend_schema(
+    description=DESCRIPTION,
+    parameters=[IDEMPOTENCY_KEY],
+    request=EmissionSerializer,
+    responses={
+        201: OpenApiResponse(StoredSerializer, "Stored, now or under the same key before."),
+        422: OpenApiResponse(RefusalSerializer, f"Something else was sent under this {HEADER}."),
+    },
+)
 
 
 def read_events(request: Request) -> list[Any]:
@@ -37,23 +59,6 @@ def read_events(request: Request) -> list[Any]:
             {"detail": f"The array may hold {MAX_EVENTS} events, not {len(events)}."}
         )
     return events
-
-
-def check(events: list[Any]) -> list[Record]:
-    """Make records of the events; raises `ValidationError` naming those that can't be one."""
-    records = []
-    mistakes = []
-    for index, event in enumerate(events):
-        try:
-            records.append(Record.from_mapping(index, event))
-            # The schema has ids as UUIDs: a host that is told can mend what it sends.
-            for name in ("device_id", "account_id"):
-                optional_uuid(name, event.get(name))
-        except InvalidEvent as error:
-            mistakes.append((index, str(error).removeprefix(f"events[{index}]: ")))
-    if mistakes:
-        raise refused(mistakes)
-    return records
 
 
 def store(records: list[Record]) -> list[int]:
@@ -73,15 +78,6 @@ def store(records: list[Record]) -> list[int]:
         if not named:  # the rows it met the first time have changed since
             raise ServiceUnavailable from error
     raise refused(named)
-
-
-def refused(reasons: Iterable[tuple[int, str]]) -> ValidationError:
-    """Make the error that tells the reasons by the events' indexes."""
-    named = {str(index): [reason] for index, reason in islice(reasons, MAX_NAMED)}
-    detail = "Nothing was stored, because of the events named here."
-    if len(named) == MAX_NAMED:
-        detail += " There may be more of them."
-    return ValidationError({"detail": detail, "events": named})
 
 
 def _find_refusals(records: list[Record], first: int = 0) -> Iterator[tuple[int, str]]:

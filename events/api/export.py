@@ -7,9 +7,6 @@ from dataclasses import replace
 from django.conf import settings
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
 from rest_framework.request import Request
 
 from events.export.formats import FORMATS, Format
@@ -20,23 +17,13 @@ from events.web.release import release_request
 from sovi_events.following import settled
 from sovi_events.following.position import MAX_ID
 
-from .query import QuerySerializer, WholeNumberField
-from .schema import READING_REFUSALS
+from .query import OneOfField, QuerySerializer, WholeNumberField
 
-DESCRIPTION = """Ascending by id, settled events only. The file holds every event that matches up
-to the id in the header `X-Through-Id`, unless it has as many rows as the header `X-Max-Rows` says:
-then go on with `after_id`, the id of its last row. In CSV a text that a spreadsheet would run has
-an apostrophe before it; NDJSON is exact. A transfer that ends without its last chunk has failed;
-go on likewise."""
+FILE_TYPES = [it.content_type.partition(";")[0] for it in FORMATS.values()]
 
 
 class ExportQuerySerializer(QuerySerializer):
-    format = serializers.ChoiceField(
-        list(FORMATS),
-        default="csv",
-        error_messages={"invalid_choice": f"This must be one of {', '.join(FORMATS)}."},
-        help_text="Format.",
-    )
+    format = OneOfField(list(FORMATS), default="csv", help_text="Format.")
     after_id = WholeNumberField(
         0,
         MAX_ID,
@@ -50,20 +37,6 @@ class ExportQuerySerializer(QuerySerializer):
         required=False,
         help_text="Rows at most, as far as the server's own bound, which is the default.",
     )
-
-
-export_schema = extend_schema(
-    operation_id="export_events",
-    summary="Export events to a file",
-    description=DESCRIPTION,
-    filters=True,
-    parameters=[ExportQuerySerializer],
-    responses={
-        (200, "text/csv"): OpenApiTypes.STR,
-        (200, "application/x-ndjson"): OpenApiTypes.STR,
-        **READING_REFUSALS,
-    },
-)
 
 
 def export_file(request: Request, events: SystemEventQuerySet) -> HttpResponseBase:

@@ -2,10 +2,9 @@
 
 from typing import Any
 
+from django.forms import Field
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.extensions import OpenApiFilterExtension
-from drf_spectacular.plumbing import build_parameter_type
-from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
 from events.filters.fields import (
@@ -14,18 +13,27 @@ from events.filters.fields import (
     SearchField,
     TrueFalseField,
     UUIDsField,
-    ValuesField,
 )
 from events.filters.filterset import EventFilterSet
 from events.filters.query_string import read_query
 from events.filters.search.frozen import MAX_CHARACTERS
 from events.models.event import SystemEventQuerySet
 
+SCHEMAS: dict[type[Field], dict[str, Any]] = {
+    UUIDsField: {
+        "anyOf": [{"type": "string", "format": "uuid"}, {"type": "string", "enum": [NONE]}]
+    },
+    TrueFalseField: {"type": "boolean"},
+    InstantField: {"type": "string", "format": "date-time"},
+    SearchField: {"type": "string", "maxLength": MAX_CHARACTERS},
+}
+"""Of the other fields a value is any text, or one of their choices."""
+
 
 class EventFilterBackend(DjangoFilterBackend):  # type: ignore[misc]  # no types
     """Filters by the view's `filterset_class`, and refuses parameters that nobody reads.
 
-    The view reads those of its `query_serializer_class`; it has no use for its `excluded_filters`.
+    The view reads those of its `operation`; it has no use for its `excluded_filters`.
     """
 
     def get_filterset(
@@ -35,7 +43,7 @@ class EventFilterBackend(DjangoFilterBackend):  # type: ignore[misc]  # no types
         return read_query(
             request.query_params,
             queryset,
-            also=view.query_serializer_class.names(),
+            also=view.operation.parameters.names(),
             without=view.excluded_filters,
         )
 
@@ -57,31 +65,28 @@ class EventFilterExtension(OpenApiFilterExtension):  # type: ignore[no-untyped-c
 
 
 def _parameter(name: str, event_filter: Any) -> dict[str, Any]:
-    several = isinstance(event_filter.field, ValuesField)
-    schema = schema_of(event_filter.field)
-    description = str(event_filter.extra["help_text"])
-    parameter: dict[str, Any] = build_parameter_type(
-        name=name,
-        schema={"type": "array", "items": schema} if several else schema,
-        location=OpenApiParameter.QUERY,
-        description=f"{description} Repeat it or use commas." if several else description,
-        explode=True if several else None,
-        style="form" if several else None,
-    )
-    return parameter
+    schema = _schema_of(event_filter.field)
+    parameter = {"name": name, "in": "query", "description": str(event_filter.extra["help_text"])}
+    if not EventFilterSet.takes_several(name):
+        return {**parameter, "schema": schema}
+    parameter["description"] += " Repeat it or use commas."
+    several = {"type": "array", "items": schema}
+    return {**parameter, "schema": several, "style": "form", "explode": True}
 
 
-def schema_of(field: Any) -> dict[str, Any]:
+def filters_schema() -> dict[str, Any]:
+    """Return the JSON schema of an object that holds filters."""
+    properties: dict[str, Any] = {}
+    for name, event_filter in EventFilterSet.base_filters.items():
+        one = _schema_of(event_filter.field)
+        several = {"oneOf": [one, {"type": "array", "items": one}]}
+        properties[name] = several if EventFilterSet.takes_several(name) else one
+    properties["context"] = {"type": "object", "additionalProperties": True}
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _schema_of(field: Any) -> dict[str, Any]:
     """Return the JSON schema of one value of a filter's field."""
-    if isinstance(field, UUIDsField):
-        uuid = {"type": "string", "format": "uuid"}
-        return {"anyOf": [uuid, {"type": "string", "enum": [NONE]}]}
-    if isinstance(field, ValuesField):
-        return {"type": "string", **({"enum": list(field.choices)} if field.choices else {})}
-    if isinstance(field, TrueFalseField):
-        return {"type": "boolean"}
-    if isinstance(field, InstantField):
-        return {"type": "string", "format": "date-time"}
-    if isinstance(field, SearchField):
-        return {"type": "string", "maxLength": MAX_CHARACTERS}
-    return {"type": "string"}
+    schema = SCHEMAS.get(type(field), {"type": "string"})
+    choices = getattr(field, "choices", ())
+    return {**schema, "enum": list(choices)} if choices else schema

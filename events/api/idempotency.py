@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from django.db import connection, transaction
 from django.db.models.functions import Now
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import status
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.request import Request
@@ -23,6 +24,16 @@ from .body import TooDeep
 HEADER = "Idempotency-Key"
 MAX_CHARACTERS = 255
 LIFETIME = timedelta(hours=24)
+IDEMPOTENCY_KEY = OpenApiParameter(
+    HEADER,
+    {"type": "string", "minLength": 1, "maxLength": MAX_CHARACTERS, "pattern": "^[ -~]+$"},
+    OpenApiParameter.HEADER,
+    description=(
+        "Makes it safe to send again when no answer came: the same body under the same key is "
+        "stored once, and answered with the same ids, for 24 hours. A key is its token's own, or "
+        "its user's where there is no token."
+    ),
+)
 
 _KEY = re.compile(rf"[ -~]{{1,{MAX_CHARACTERS}}}")
 _NAMESPACE = uuid.UUID("6f0b7e1c-2f7a-4c57-9f43-6a3d5b0c8e21")

@@ -11,10 +11,7 @@ RESOLVE = "events.resolve_systemevent"
 
 
 class EventPermissions(BasePermission):
-    """Ask for the permissions that the viewset names for its action, in `permissions_by_action`.
-
-    An action without any is denied to everyone.
-    """
+    """Ask for the permissions that an `ApiViewSet` names for the operation."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         user = request.user
@@ -22,7 +19,7 @@ class EventPermissions(BasePermission):
             return False
         if request.method not in view.allowed_methods:
             return True  # refused right after this, as 405
-        needed = getattr(view, "permissions_by_action", {}).get(view.action, ())
+        needed = view.operation.permissions if view.operation else ()
         lacking = [permission for permission in needed if not user.has_perm(permission)]
         self.message = f"This needs the permission {' and '.join(lacking)}."
         return bool(needed) and not lacking

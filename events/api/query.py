@@ -1,6 +1,6 @@
 """Query parameters that are no filters: of pages, statistics and exports."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -41,6 +41,12 @@ class WholeNumberField(serializers.IntegerField):
             reason = f"This must be a whole number from {self.smallest} to {self.largest}."
             raise ValidationError(reason)
         return number
+
+
+class OneOfField(serializers.ChoiceField):
+    def __init__(self, choices: Sequence[str], **kwargs: Any) -> None:
+        reason = f"This must be one of {', '.join(choices)}."
+        super().__init__(choices, error_messages={"invalid_choice": reason}, **kwargs)
 
 
 @extend_schema_field({"type": "string"})

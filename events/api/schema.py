@@ -1,49 +1,92 @@
-"""What OpenAPI says of refusals and actions."""
+"""OpenAPI, generated: what drf-spectacular can't know by itself of our serializers and refusals."""
 
-from collections.abc import Callable
+from typing import Any
 
-from drf_spectacular.utils import F, OpenApiResponse, extend_schema
+from drf_spectacular.extensions import OpenApiSerializerExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import get_doc
+from drf_spectacular.utils import PolymorphicProxySerializer
 
-from .body import BODY_BYTES
-from .serializers import ActionSerializer, EventSerializer
+from .emission_serializers import MAX_EVENTS, EmissionSerializer, EventInputSerializer
+from .serializers import (
+    ReasonsSerializer,
+    RefusalSerializer,
+    RefusedEventsSerializer,
+    StrictSerializer,
+)
 
-DETAIL = {
-    "type": "object",
-    "properties": {"detail": {"type": "string"}},
-    "required": ["detail"],
-    "additionalProperties": False,
+BAD_REQUEST = PolymorphicProxySerializer(
+    "BadRequest", [RefusalSerializer, ReasonsSerializer, RefusedEventsSerializer], None
+)
+REFUSALS = {
+    400: "A malformed body, header or parameter, or one that nobody knows.",
+    401: "No valid credential.",
+    403: "A permission is missing, or the CSRF token, or another kind is claimed.",
+    503: "The database can't answer, or not in time.",
 }
-REASONS = {
-    "type": "object",
-    "additionalProperties": {"type": "array", "items": {"type": "string"}},
-    "description": "Reasons by parameter or field.",
-}
-
-NOT_FOUND = {404: OpenApiResponse(DETAIL, "There is no such event.")}
-READING_REFUSALS = {
-    400: OpenApiResponse(REASONS, "An unknown parameter or a malformed value."),
-    401: OpenApiResponse(DETAIL, "No valid credential."),
-    403: OpenApiResponse(DETAIL, "The permission to view events is missing."),
-}
-ACTION_REFUSALS = {
-    400: OpenApiResponse({"oneOf": [DETAIL, REASONS]}, "A malformed body or parameter."),
-    401: OpenApiResponse(DETAIL, "No valid credential."),
-    403: OpenApiResponse(
-        DETAIL, "The permission to resolve is missing, or the CSRF token, or another kind claimed."
-    ),
-    **NOT_FOUND,
-    411: OpenApiResponse(DETAIL, "The body comes without a Content-Length."),
-    413: OpenApiResponse(DETAIL, f"The body is larger than {BODY_BYTES} bytes."),
-    415: OpenApiResponse(DETAIL, "The body isn't `application/json`."),
+REFUSALS_OF_ONE = {404: "There is nothing with this id."}
+REFUSALS_OF_BODIES = {
+    411: "The body comes without a Content-Length.",
+    413: "The body is too large.",
+    415: "The body isn't `application/json`.",
 }
 
 
-def action_schema(action: str, description: str) -> Callable[[F], F]:
-    """Describe what resolves or reopens one event."""
-    return extend_schema(
-        operation_id=f"{action}_event",
-        summary=f"{action.capitalize()} an event",
-        description=description,
-        request=ActionSerializer,
-        responses={200: EventSerializer, **ACTION_REFUSALS},
-    )
+class ApiSchema(AutoSchema):
+    """Reads an `ApiViewSet`: the table of its operations, and its actions' docstrings."""
+
+    view: Any  # an `ApiViewSet`
+
+    def get_operation_id(self) -> str:
+        return str(self.view.operation.id)
+
+    def get_summary(self) -> str:
+        return self._docstring()[0].removesuffix(".")
+
+    def get_description(self) -> str:  # type: ignore[override]  # as the base class has it
+        return self._docstring()[1].strip()
+
+    def _docstring(self) -> tuple[str, str]:
+        summary, _, description = get_doc(getattr(self.view, self.view.action)).partition("\n")
+        return summary, description
+
+    def get_override_parameters(self) -> list[Any]:
+        parameters = self.view.operation.parameters
+        return [parameters] if parameters else []
+
+    def get_filter_backends(self) -> list[Any]:
+        return list(self.view.filter_backends) if self.view.operation.parameters else []
+
+    def get_operation(self, *args: Any) -> dict[str, Any] | None:
+        operation: dict[str, Any] | None = super().get_operation(*args)
+        if operation is None:
+            return None
+        refusals = dict(REFUSALS)
+        if self.view.detail:
+            refusals |= REFUSALS_OF_ONE
+        if self.method == "POST":
+            refusals |= REFUSALS_OF_BODIES
+        for status, description in refusals.items():
+            refusal = BAD_REQUEST if status == 400 else RefusalSerializer
+            schema = self.resolve_serializer(refusal, "response").ref
+            content = {"application/json": {"schema": schema}}
+            operation["responses"][str(status)] = {"content": content, "description": description}
+        return operation
+
+
+class StrictExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    target_class = StrictSerializer
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        fields = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        return {**fields, **self.target.schema}
+
+
+class EmissionExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    target_class = EmissionSerializer
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        event = auto_schema.resolve_serializer(EventInputSerializer, direction).ref
+        several = {"type": "array", "items": event, "minItems": 1, "maxItems": MAX_EVENTS}
+        return {"oneOf": [event, several]}

@@ -1,4 +1,4 @@
-"""Events and the catalog as they are answered; the body of an action."""
+"""Events, the catalog and refusals as they are answered; the body of an action."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -71,19 +71,24 @@ class TextField(serializers.CharField):
         return super().to_internal_value(data)
 
 
-class ActionSerializer(serializers.Serializer[Any]):
-    """The optional body of resolve and reopen."""
-
-    resolved_by = serializers.ChoiceField(
-        catalog.RESOLVERS, required=False, help_text="Must be the kind of the credential used."
-    )
-    reason = TextField(required=False, allow_blank=True, max_length=1000, help_text="Why.")
+# Refuses names that are not its fields'. OpenAPI adds `schema` to what the fields say.
+class StrictSerializer(serializers.Serializer[Any]):
+    schema: Mapping[str, Any] = {"additionalProperties": False}
 
     def to_internal_value(self, data: Any) -> Any:
         unknown = f"Unknown field. Known ones: {', '.join(self.fields)}."
         if errors := {name: [unknown] for name in data if name not in self.fields}:
             raise ValidationError(errors)
         return super().to_internal_value(data)
+
+
+class ActionSerializer(StrictSerializer):
+    """The optional body of resolve and reopen."""
+
+    resolved_by = serializers.ChoiceField(
+        catalog.RESOLVERS, required=False, help_text="Must be the kind of the credential used."
+    )
+    reason = TextField(required=False, allow_blank=True, max_length=1000, help_text="Why.")
 
     def reason_given_by(self, actor: Actor) -> str | None:
         """Check the body and return its reason.
@@ -97,3 +102,17 @@ class ActionSerializer(serializers.Serializer[Any]):
                 f"This credential acts as {actor.kind}; it can't act as {claimed}."
             )
         return self.validated_data.get("reason") or None
+
+
+class RefusalSerializer(StrictSerializer):
+    detail = serializers.CharField()
+
+
+class ReasonsSerializer(StrictSerializer):
+    """Reasons by parameter or field."""
+
+    schema = {"additionalProperties": {"type": "array", "items": {"type": "string"}}}
+
+
+class RefusedEventsSerializer(RefusalSerializer):
+    events = ReasonsSerializer(help_text="By the event's index, from 0.")

@@ -6,8 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiResponse, extend_schema
-from rest_framework import exceptions, serializers, status
+from rest_framework import serializers
 from rest_framework.request import Request
 
 from events.filters.event_filter import EventFilter
@@ -25,10 +24,17 @@ from events.statistics.counting import (
     count,
 )
 
-from .query import ParsedField, QuerySerializer
-from .schema import DETAIL, READING_REFUSALS
+from .errors import ServiceUnavailable
+from .query import OneOfField, ParsedField, QuerySerializer
 
 DEFAULT_BUCKETS = 24
+NARROW_THE_RANGE = (
+    f"This can't be counted in {TIMEOUT_SECONDS} seconds: narrow the range, or ask with no other "
+    "filters than severity, category and event_type (or severity and device_id), which is answered "
+    "for any range once manage.py roll_up_events has run."
+)
+DESCRIPTION = f"""Counts the events that are there now, at most {MAX_BUCKETS} buckets. `since` and
+`until` are widened to whole buckets; by default they are the last {DEFAULT_BUCKETS} up to now."""
 VIEW_DEVICE = "events.view_device"
 
 
@@ -46,12 +52,7 @@ class StatisticsQuerySerializer(QuerySerializer):
         help_text="Length of a bucket: minutes that divide a day (15m, 6h), days or weeks "
         "(1d, 1w). Days begin at midnight of the time zone, weeks on Monday.",
     )
-    by = serializers.ChoiceField(
-        list(COLUMNS),
-        default="severity",
-        error_messages={"invalid_choice": f"This must be one of {', '.join(COLUMNS)}."},
-        help_text="What is counted separately.",
-    )
+    by = OneOfField(list(COLUMNS), default="severity", help_text="What is counted separately.")
     tz = ParsedField(
         _zone, default="UTC", help_text="IANA time zone of the buckets, such as Europe/Berlin."
     )
@@ -90,38 +91,10 @@ class StatisticsSerializer(serializers.Serializer[Any]):
     total = serializers.IntegerField()
 
 
-class NarrowTheRange(exceptions.APIException):
-    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-    default_detail = (
-        f"This can't be counted in {TIMEOUT_SECONDS} seconds: narrow the range, or ask with no "
-        "other filters than severity, category and event_type (or severity and device_id), which "
-        "is answered for any range once manage.py roll_up_events has run."
-    )
-    default_code = "narrow_the_range"
-
-
-DESCRIPTION = f"""Counts the events that are there now, at most {MAX_BUCKETS} buckets. `since` and
-`until` are widened to whole buckets; by default they are the last {DEFAULT_BUCKETS} up to now."""
-
-
-statistics_schema = extend_schema(
-    operation_id="count_events",
-    summary="Count events over time",
-    description=DESCRIPTION,
-    filters=True,
-    parameters=[StatisticsQuerySerializer],
-    responses={
-        200: StatisticsSerializer,
-        **READING_REFUSALS,
-        503: OpenApiResponse(DETAIL, "It takes too long, or the database is away."),
-    },
-)
-
-
 def count_events(request: Request, event_filter: EventFilter) -> Mapping[str, Any]:
     """Return the answer to a request that asks for these events.
 
-    Raises `ValidationError`, `InvalidQuery` and `NarrowTheRange`.
+    Raises `ValidationError`, `InvalidQuery` and `ServiceUnavailable`.
     """
     query = request.query_params
     asked = StatisticsQuerySerializer.read(query)
@@ -141,7 +114,7 @@ def count_events(request: Request, event_filter: EventFilter) -> Mapping[str, An
     try:
         counted = count(question)
     except TooMuch:
-        raise NarrowTheRange from None
+        raise ServiceUnavailable(NARROW_THE_RANGE) from None
     answer = {
         "bucket": query.get("bucket", "1h"),
         "by": by,

@@ -1,20 +1,18 @@
 """`/api/events`: events are read, emitted, resolved, counted and exported."""
 
-from collections.abc import Callable
 from typing import Any
 
 from django.http import Http404, HttpResponseBase
 from django.urls import reverse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import GenericViewSet
 
 from events.bulk.preview import preview
 from events.filters.filterset import EventFilterSet
-from events.filters.query_string import refuse_parameters
 from events.filters.stored_filter import serialise
 from events.models import EventAction, SystemEvent
 from events.models.event import SystemEventQuerySet
@@ -22,6 +20,7 @@ from events.reading.time_limit import time_limit
 from sovi_events import catalog
 
 from .authentication import actor_of
+from .base import ApiViewSet, Operation
 from .body import read_object
 from .bulk import BULK_BYTES, act_on, bulk_schema, confirm_preview
 from .bulk_serializers import (
@@ -30,43 +29,37 @@ from .bulk_serializers import (
     JobSerializer,
     PreviewSerializer,
 )
-from .emission import NOTHING_STORED, check, read_events, store
-from .emission_schema import emission_schema
-from .export import ExportQuerySerializer, export_file, export_schema
+from .emission import NOTHING_STORED, emission_schema, read_events, store
+from .emission_serializers import EmissionSerializer
+from .export import FILE_TYPES, ExportQuerySerializer, export_file
 from .filter_backend import EventFilterBackend
 from .idempotency import IdempotencyKey
 from .pagination import EventPagination, PageQuerySerializer
 from .permissions import ADD, RESOLVE, VIEW
-from .query import QuerySerializer
-from .schema import NOT_FOUND, READING_REFUSALS, action_schema
 from .serializers import ActionSerializer, CatalogSerializer, EventSerializer
-from .statistics import StatisticsQuerySerializer, count_events, statistics_schema
+from .statistics import DESCRIPTION as STATISTICS
+from .statistics import StatisticsQuerySerializer, StatisticsSerializer, count_events
 
 
-# No docstrings on the class and its actions: drf-spectacular would publish them.
-class EventViewSet(ListModelMixin, GenericViewSet[SystemEvent]):
-    http_method_names = ["get", "head", "post"]
+class EventViewSet(ListModelMixin, ApiViewSet[SystemEvent]):
     serializer_class = EventSerializer
-    lookup_url_kwarg = "id"
-    lookup_value_converter = "int"
     filter_backends = [EventFilterBackend]
     filterset_class = EventFilterSet
     excluded_filters: tuple[str, ...] = ()
     pagination_class = EventPagination
-    query_serializer_class: type[QuerySerializer] = PageQuerySerializer
-    permissions_by_action = {
-        "list": (VIEW,),
-        "unresolved": (VIEW,),
-        "retrieve": (VIEW,),
-        "catalog": (VIEW,),
-        "statistics": (VIEW,),
-        "export": (VIEW,),
-        "create": (ADD,),
+    operations = {
+        "list": Operation("list_events", (VIEW,), PageQuerySerializer),
+        "unresolved": Operation("list_unresolved_events", (VIEW,), PageQuerySerializer),
+        "retrieve": Operation("get_event", (VIEW,)),
+        "catalog": Operation("get_catalog", (VIEW,)),
+        "statistics": Operation("count_events", (VIEW,), StatisticsQuerySerializer),
+        "export": Operation("export_events", (VIEW,), ExportQuerySerializer),
+        "create": Operation("emit_events", (ADD,)),
         # Their answers hold events.
-        "resolve": (VIEW, RESOLVE),
-        "reopen": (VIEW, RESOLVE),
-        "resolve_many": (VIEW, RESOLVE),
-        "reopen_many": (VIEW, RESOLVE),
+        "resolve": Operation("resolve_event", (VIEW, RESOLVE)),
+        "reopen": Operation("reopen_event", (VIEW, RESOLVE)),
+        "resolve_many": Operation("resolve_events", (VIEW, RESOLVE)),
+        "reopen_many": Operation("reopen_events", (VIEW, RESOLVE)),
     }
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
@@ -86,96 +79,95 @@ class EventViewSet(ListModelMixin, GenericViewSet[SystemEvent]):
             raise Http404(f"There is no event {event_id}.")
         return event
 
-    @extend_schema(
-        operation_id="list_events",
-        summary="List events, the newest first",
-        parameters=[PageQuerySerializer],
-        responses={200: EventSerializer(many=True), **READING_REFUSALS},
-    )
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().list(request, *args, **kwargs)
+        """List events, the newest first."""
+        return super().list(request)
 
-    @extend_schema(
-        operation_id="list_unresolved_events",
-        summary="List unresolved events, the newest first",
-        parameters=[PageQuerySerializer],
-        responses={200: EventSerializer(many=True), **READING_REFUSALS},
-    )
+    @extend_schema(responses=EventSerializer(many=True))
     @action(detail=False, excluded_filters=("resolved",))
     def unresolved(self, request: Request) -> Response:
-        return self.list(request)
+        """List unresolved events, the newest first."""
+        return super().list(request)
 
-    @extend_schema(
-        operation_id="get_event",
-        summary="Get one event",
-        responses={200: EventSerializer, **READING_REFUSALS, **NOT_FOUND},
-    )
     def retrieve(self, request: Request, id: int) -> Response:
-        refuse_parameters(request.query_params)
+        """Get one event."""
         return Response(self.get_serializer(self.get_object()).data)
 
-    @extend_schema(
-        operation_id="get_catalog",
-        summary="Get the known categories, severities, resolvers and event types",
-        responses={200: CatalogSerializer, **READING_REFUSALS},
-    )
-    @action(detail=False)
+    @action(detail=False, serializer_class=CatalogSerializer)
     def catalog(self, request: Request) -> Response:
-        refuse_parameters(request.query_params)
-        return Response(CatalogSerializer(catalog).data)
+        """Get the known categories, severities, resolvers and event types."""
+        return Response(self.get_serializer(catalog).data)
 
-    @statistics_schema
-    @action(detail=False, url_path="stats", query_serializer_class=StatisticsQuerySerializer)
+    @extend_schema(description=STATISTICS)
+    @action(detail=False, url_path="stats", serializer_class=StatisticsSerializer)
     def statistics(self, request: Request) -> Response:
-        filterset = EventFilterBackend().get_filterset(request, self.get_queryset(), self)
-        return Response(count_events(request, filterset.event_filter))
+        """Count events over time."""
+        events: Any = self.filter_queryset(self.get_queryset())
+        return Response(count_events(request, events.event_filter))
 
-    @export_schema
-    @action(detail=False, query_serializer_class=ExportQuerySerializer)
+    @extend_schema(responses={(200, *FILE_TYPES): OpenApiTypes.STR})
+    @action(detail=False)
     def export(self, request: Request) -> HttpResponseBase:
+        """Export events to a file.
+
+        Ascending by id, settled events only. The file holds every event that matches up to the id
+        in the header `X-Through-Id`, unless it has as many rows as the header `X-Max-Rows` says:
+        then go on with `after_id`, the id of its last row. In CSV a text that a spreadsheet would
+        run has an apostrophe before it; NDJSON is exact. A transfer that ends without its last
+        chunk has failed; go on likewise.
+        """
         events: Any = self.filter_queryset(self.get_queryset())
         return export_file(request, events)
 
     @emission_schema
     def create(self, request: Request) -> Response:
-        refuse_parameters(request.query_params)
+        """Store one event or several."""
         key = IdempotencyKey.of(request)
         events = read_events(request)
-        records = check(events)
+        records = EmissionSerializer().to_internal_value(events)
         with time_limit(advice=NOTHING_STORED):
             ids = store(records) if key is None else key.once(events, lambda: store(records))
         return Response({"ids": ids}, status=201)
 
-    @action_schema("resolve", "Doing it again changes nothing: the first resolver is kept.")
+    @extend_schema(request=ActionSerializer)
     @action(detail=True, methods=["post"])
     def resolve(self, request: Request, id: int) -> Response:
-        return self._act(request, SystemEventQuerySet.resolve)
+        """Resolve an event.
 
-    @action_schema("reopen", "Doing it again changes nothing.")
+        Doing it again changes nothing: the first resolver is kept.
+        """
+        return self._act(request, EventAction.Action.RESOLVE)
+
+    @extend_schema(request=ActionSerializer)
     @action(detail=True, methods=["post"])
     def reopen(self, request: Request, id: int) -> Response:
-        return self._act(request, SystemEventQuerySet.reopen)
+        """Reopen an event.
 
-    @bulk_schema("resolve")
+        Doing it again changes nothing.
+        """
+        return self._act(request, EventAction.Action.REOPEN)
+
+    @bulk_schema
     @action(detail=False, methods=["post"], url_path="resolve")
     def resolve_many(self, request: Request) -> Response:
+        """Resolve many events, or all that match."""
         return self._act_on_many(request, EventAction.Action.RESOLVE)
 
-    @bulk_schema("reopen")
+    @bulk_schema
     @action(detail=False, methods=["post"], url_path="reopen")
     def reopen_many(self, request: Request) -> Response:
+        """Reopen many events, or all that match."""
         return self._act_on_many(request, EventAction.Action.REOPEN)
 
-    def _act(self, request: Request, act: Callable[..., int]) -> Response:
-        refuse_parameters(request.query_params)
+    def _act(self, request: Request, action: str) -> Response:
         by = actor_of(request)
         reason = ActionSerializer(data=read_object(request)).reason_given_by(by)
+        events = self.get_queryset().filter(pk=self.kwargs["id"])
         with time_limit(advice="Nothing was changed: try again."):
-            act(self.get_queryset().filter(pk=self.kwargs["id"]), by=by, reason=reason)
-        return Response(self.get_serializer(self.get_object()).data)
+            events.act_on_all(action, by=by, reason=reason)
+        return self.retrieve(request, self.kwargs["id"])
 
     def _act_on_many(self, request: Request, action: str) -> Response:
-        refuse_parameters(request.query_params)
         by = actor_of(request)
         body = BulkActionSerializer(data=read_object(request, BULK_BYTES))
         reason = body.reason_given_by(by)

@@ -102,17 +102,17 @@ class SystemEventQuerySet(models.QuerySet["SystemEvent"]):
             return [event_id for (event_id,) in cursor.fetchall()]
 
     def resolve(self, *, by: Actor, reason: str | None = None) -> int:
-        """Resolve the unresolved events of this set and record it; return how many changed.
-
-        Commits in chunks unless the caller holds a transaction. The first resolver is kept.
-        """
-        return self._act_on_all(EventAction.Action.RESOLVE, by, reason)
+        return self.act_on_all(EventAction.Action.RESOLVE, by=by, reason=reason)
 
     def reopen(self, *, by: Actor, reason: str | None = None) -> int:
-        """Reopen the resolved events of this set and record it; return how many changed."""
-        return self._act_on_all(EventAction.Action.REOPEN, by, reason)
+        return self.act_on_all(EventAction.Action.REOPEN, by=by, reason=reason)
 
-    def _act_on_all(self, action: str, by: Actor, reason: str | None) -> int:
+    def act_on_all(self, action: str, *, by: Actor, reason: str | None = None) -> int:
+        """Resolve or reopen those of this set that are not so already, and record it.
+
+        Commits in chunks unless the caller holds a transaction. The first resolver is kept. Returns
+        how many changed.
+        """
         operation = uuid.uuid4()
         return sum(
             len(self.act(action, ids, by=by, reason=reason, operation=operation))
