@@ -6,9 +6,6 @@ import socket
 import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
 from typing import Any, ClassVar
 
 from django.core.management.base import BaseCommand, CommandError
@@ -27,6 +24,7 @@ from sovi_events import catalog
 from sovi_events.following.position import MAX_ID
 
 from .progress import ProgressBar
+from .stopping import stopped_by_signals
 
 FOLLOW_SECONDS = 0.5
 INTERRUPTED = 130
@@ -82,10 +80,9 @@ class BulkCommand(BaseCommand):
         job: int | None,
         reason: str | None,
         kind: catalog.Resolver,
-        dry_run: bool,
-        yes: bool,
         **options: Any,
     ) -> None:
+        self.dry_run, self.yes = options["dry_run"], options["yes"]
         query = QueryDict(mutable=True)
         for name in EventFilterSet.parameters():
             if options[name]:
@@ -96,13 +93,11 @@ class BulkCommand(BaseCommand):
         if job is not None:
             self._go_on(job)
         elif ids is not None:
-            self._act_on(ids, by, reason, dry_run=dry_run, yes=yes)
+            self._act_on(ids, by, reason)
         else:
-            self._act_on_all(query, by, reason, dry_run=dry_run, yes=yes)
+            self._act_on_all(query, by, reason)
 
-    def _act_on_all(
-        self, query: QueryDict, by: Actor, reason: str | None, *, dry_run: bool, yes: bool
-    ) -> None:
+    def _act_on_all(self, query: QueryDict, by: Actor, reason: str | None) -> None:
         try:
             seen = preview(self.action, serialise(query))
         except InvalidQuery as error:
@@ -111,22 +106,16 @@ class BulkCommand(BaseCommand):
         except TookTooLong:
             raise CommandError("Counting took too long: narrow the filters.") from None
         self._show(seen)
-        if dry_run or not seen.extent.rows:
-            return
-        self._ask(str(seen.extent), yes)
-        self._run(start(seen, by=by, reason=reason))
+        if seen.extent.rows and self._is_wanted(str(seen.extent)):
+            self._run(start(seen, by=by, reason=reason))
 
-    def _act_on(
-        self, ids: list[int], by: Actor, reason: str | None, *, dry_run: bool, yes: bool
-    ) -> None:
+    def _act_on(self, ids: list[int], by: Actor, reason: str | None) -> None:
         events = SystemEvent.objects.filter(pk__in=ids)
         rows = events.pending(self.action).count()
         self.stdout.write(f"{rows} of {len(set(ids))} would be {self.done}.")
-        if dry_run or not rows:
-            return
-        self._ask(str(rows), yes)
-        act = events.resolve if self.action == "resolve" else events.reopen
-        self.stdout.write(f"{act(by=by, reason=reason)} {self.done}.")
+        if rows and self._is_wanted(str(rows)):
+            changed = events.act_on_all(self.action, by=by, reason=reason)
+            self.stdout.write(f"{changed} {self.done}.")
 
     def _go_on(self, job_id: int) -> None:
         job = BulkJob.objects.filter(pk=job_id, action=self.action).first()
@@ -150,9 +139,10 @@ class BulkCommand(BaseCommand):
         if not seen.complete:
             self.stdout.write("Newer events are left out: a program is still writing among them.")
 
-    def _ask(self, count: str, yes: bool) -> None:
-        if yes:
-            return
+    def _is_wanted(self, count: str) -> bool:
+        """Ask, where there is somebody to ask. Raises `CommandError` for a no."""
+        if self.dry_run or self.yes:
+            return not self.dry_run
         try:
             answer = input(f"{self.action.capitalize()} {count}? [y/N] ")
         except EOFError:
@@ -161,6 +151,7 @@ class BulkCommand(BaseCommand):
             raise CommandError("\nNothing was changed.", returncode=INTERRUPTED) from None
         if answer.strip().lower() not in ("y", "yes"):
             raise CommandError("Nothing was changed.")
+        return True
 
     def _run(self, job: BulkJob) -> None:
         bar = ProgressBar(sys.stderr)
@@ -168,11 +159,11 @@ class BulkCommand(BaseCommand):
         def tell(job: BulkJob, seconds: float = 0.0) -> None:
             bar.show(job.share, f"{job.changed:,} {self.done}")
 
-        with interruptible() as interrupted, bar:
+        with stopped_by_signals([signal.SIGINT]) as stop, bar:
             while job.is_open:
-                if interrupted():
+                if stop:
                     BulkJob.objects.filter(pk=job.pk).stop()
-                ran = run(job.pk, interrupted=interrupted, tell=tell)
+                ran = run(job.pk, interrupted=lambda: bool(stop), tell=tell)
                 if ran is None:  # a web server was quicker: watch it
                     time.sleep(FOLLOW_SECONDS)
                 job = ran or BulkJob.objects.get(pk=job.pk)
@@ -188,23 +179,6 @@ class BulkCommand(BaseCommand):
         if job.state == BulkJob.State.STOPPED:
             raise CommandError(f"Stopped. {said}\n{again}", returncode=INTERRUPTED)
         self.stdout.write(said)
-
-
-@contextmanager
-def interruptible() -> Iterator[Any]:
-    """Turn the first Ctrl-C into an answer of True; the second is one again."""
-    came = False
-
-    def note(number: int, frame: FrameType | None) -> None:
-        nonlocal came
-        came = True
-        signal.signal(signal.SIGINT, before)
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield lambda: came
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _sentence(extent: Total) -> str:

@@ -1,16 +1,16 @@
 """`manage.py prune_events`: delete events that are older than they are kept."""
 
 from argparse import ArgumentParser, ArgumentTypeError
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
-from events.management.stopping import stopped_by_signals
+from events.management.stopping import LongCommand
 from events.retention.policy import Policy, parse_age
-from events.retention.pruning import Pruned, count_due, one_at_a_time, prune
+from events.retention.pruning import count_due, one_at_a_time, prune
 from sovi_events import catalog
 
 
@@ -21,10 +21,11 @@ def age(text: str) -> timedelta:
         raise ArgumentTypeError(str(error)) from None
 
 
-class Command(BaseCommand):
+class Command(LongCommand):
     """Exits with 0 when all that is due is deleted, with 128 + the signal when one stopped it."""
 
     help = "Delete old events, in small transactions. Safe to stop, and to run again."
+    done = "Deleted"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         which = parser.add_mutually_exclusive_group(required=True)
@@ -59,27 +60,10 @@ class Command(BaseCommand):
             return
         with one_at_a_time() as alone:
             if alone:
-                self._prune(wanted, now, quiet=policy)
+                steps = ((it.deleted, f", up to {it.reached}") for it in prune(wanted, now))
+                self.run_to_end(steps, quiet=policy)
             elif not policy:
                 raise CommandError("Another process is deleting events; this one has not.")
-
-    def _prune(self, policy: Policy, now: datetime, *, quiet: bool) -> None:
-        done = Pruned(0, "")
-        shows_progress = not quiet and self.stderr.isatty()
-        with stopped_by_signals() as stop:
-            for done in prune(policy, now):
-                if shows_progress:
-                    shown = f"\rDeleted {done.deleted:,} events, up to {done.reached}"
-                    self.stderr.write(shown, ending="")
-                    self.stderr.flush()
-                if stop:
-                    break
-        if shows_progress:
-            self.stderr.write("")
-        if stop:
-            raise stop.error(f"Stopped after {done.deleted:,} events; run it again to go on.")
-        if not quiet:
-            self.stdout.write(f"Deleted {done.deleted:,} events.")
 
 
 def _asked_for(
