@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Mapping
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -47,18 +48,13 @@ def _end_streams_on_signals() -> None:
         return  # signals are another's affair then
     loop, hub = asyncio.get_running_loop(), current_hub()
 
-    def chain(number: int) -> None:
-        server_handler = signal.getsignal(number)
-
-        def stop(number: int, frame: FrameType | None) -> None:
-            loop.call_soon_threadsafe(hub.close)
-            if callable(server_handler):
-                server_handler(number, frame)
-
-        signal.signal(number, stop)
+    def stop(server_handler: Any, number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(hub.close)
+        if callable(server_handler):
+            server_handler(number, frame)
 
     for number in STOPPING:
-        chain(number)
+        signal.signal(number, partial(stop, signal.getsignal(number)))
 
 
 async def _request(scope: dict[str, Any], receive: Any, send: Any) -> None:
