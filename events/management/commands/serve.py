@@ -6,13 +6,13 @@ import secrets
 import shlex
 import signal
 import socket
+import sys
 from argparse import ArgumentParser
 from typing import Any
 
 import uvicorn
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
 
@@ -53,7 +53,7 @@ class Command(BaseCommand):
         port_number = _port(port)
         # uvicorn raises the signal that stopped it again; leave in order, not by it, so that the
         # embedded server is stopped by its last user.
-        signal.signal(signal.SIGTERM, _leave)
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit())
         _require_free(host, port_number)
         call_command("migrate", interactive=False, verbosity=0)
         username, login = self._first_user()
@@ -80,20 +80,18 @@ class Command(BaseCommand):
         wanted = os.environ.get("DJANGO_SUPERUSER_USERNAME")
         password = os.environ.get("DJANGO_SUPERUSER_PASSWORD")
         first = users.filter(is_superuser=True, is_active=True).order_by("pk").first()
-        if wanted and (user := users.filter(username=wanted).first()):
-            if not (user.is_superuser and user.is_active):
-                raise CommandError(
-                    f"DJANGO_SUPERUSER_USERNAME names {wanted!r}, who is no active superuser: name "
-                    "another, or make that one a superuser."
-                )
-            return user.username, f"{user.username}, with its password"
-        if not wanted and isinstance(first, User):
-            return first.username, f"{first.username}, with the password it was given"
-        username = wanted or "admin"
-        if users.filter(username=username).exists():
+        username = wanted or (first.get_username() if first else "admin")
+        user = users.filter(username=username).first()
+        if user and user.is_superuser and user.is_active:
+            known = "its password" if wanted else "the password it was given"
+            return username, f"{username}, with {known}"
+        if user:
             raise CommandError(
-                f"There is no superuser, and {username!r} is taken: set DJANGO_SUPERUSER_USERNAME "
-                "to another name."
+                f"DJANGO_SUPERUSER_USERNAME names {wanted!r}, who is no active superuser: name "
+                "another, or make that one a superuser."
+                if wanted
+                else f"There is no superuser, and {username!r} is taken: set "
+                "DJANGO_SUPERUSER_USERNAME to another name."
             )
         shown = "the password in DJANGO_SUPERUSER_PASSWORD"
         if not password:
@@ -114,10 +112,6 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             print(self._ready, flush=True)
-
-
-def _leave(signal_number: int, frame: object) -> None:
-    raise SystemExit(0)
 
 
 def _same_place() -> str:
