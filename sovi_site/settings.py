@@ -40,7 +40,6 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "sovi_site.urls"
 ASGI_APPLICATION = "sovi_site.asgi.application"
-APPEND_SLASH = True  # for the admin; the API has no slash to append
 
 TEMPLATES = [
     {
@@ -79,19 +78,13 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "admin:login"
 
 LANGUAGE_CODE = "en"
-USE_I18N = True
-USE_TZ = True
 USE_THOUSAND_SEPARATOR = True
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [env.BASE_DIR / "static"]
 # Served from where they lie, without collectstatic.
 WHITENOISE_USE_FINDERS = True
-WHITENOISE_AUTOREFRESH = env.DEBUG
 
-SECURE_CONTENT_TYPE_NOSNIFF = True
-X_FRAME_OPTIONS = "DENY"
-SESSION_COOKIE_HTTPONLY = True
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
@@ -126,7 +119,6 @@ REST_FRAMEWORK = {
 REST_KNOX = {
     "AUTH_HEADER_PREFIX": "Token",
     "TOKEN_TTL": timedelta(days=env.TOKEN_DAYS),
-    "AUTO_REFRESH": False,
 }
 # Its own token table is replaced by ours, so its migrations have nothing to make.
 MIGRATION_MODULES = {"knox": None}
@@ -139,7 +131,6 @@ SPECTACULAR_SETTINGS = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SCHEMA_PATH_PREFIX": "/api",
     "PATH_CONVERTER_OVERRIDES": {"int": {"type": "integer", "format": "int64"}},
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
