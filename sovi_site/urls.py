@@ -7,7 +7,7 @@ from django.views.generic import RedirectView
 from events.api.stream import stream
 from sovi_site.health import healthz, readyz
 
-handler500 = "sovi_site.errors.server_error"
+handler500 = "events.api.errors.server_error"
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),

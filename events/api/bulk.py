@@ -1,15 +1,11 @@
 """Resolving and reopening many events: by ids, or by filters, previewed and confirmed."""
 
 import uuid
-from typing import Any
 
-from django.db import transaction
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
-from rest_framework.exceptions import ValidationError
 
-from events.bulk.confirmation import MAX_AGE_SECONDS, InvalidToken, confirm
-from events.bulk.workers import workers
-from events.models import BulkJob, SystemEvent
+from events.bulk.confirmation import MAX_AGE_SECONDS
+from events.models import SystemEvent
 from events.models.actor import Actor
 from events.models.event import CHUNK_ROWS
 from events.reading.time_limit import time_limit
@@ -54,15 +50,3 @@ def act_on(action: str, ids: list[int], *, by: Actor, reason: str | None) -> lis
                 action, chunk, by=by, reason=reason, operation=operation
             )
     return sorted(changed)
-
-
-def confirm_preview(
-    token: str, action: str, *, user_id: Any, by: Actor, reason: str | None
-) -> BulkJob:
-    """Return the job of the preview, which will run. Raises `ValidationError`."""
-    try:
-        job = confirm(token, action, user_id=user_id, by=by, reason=reason)
-    except InvalidToken as error:
-        raise ValidationError({"token": [str(error)]}) from None
-    transaction.on_commit(workers.wake)
-    return job

@@ -45,12 +45,9 @@ class FiltersField(serializers.Field[Any, Any, Any, Any]):
             raise ValidationError("This must be an object of the list's filters.")
         query = QueryDict(mutable=True)
         for name, value in data.items():
-            query.setlist(name, [_text(name, item) for item in _items(value)])
+            values = value if isinstance(value, list) else [value]
+            query.setlist(name, [_text(name, item) for item in values])
         return query
-
-
-def _items(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 def _text(name: str, value: Any) -> str:

@@ -6,12 +6,14 @@ from typing import Any
 import psycopg
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, InternalError, OperationalError
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.multipartparser import MultiPartParserError
+from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions, status, views
 from rest_framework.response import Response
 
+from events.bulk.confirmation import InvalidToken
 from events.filters.query_string import InvalidQuery
 from events.reading.time_limit import TookTooLong
 
@@ -21,19 +23,16 @@ logger = logging.getLogger(__name__)
 class PayloadTooLarge(exceptions.APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_detail = "The request's body is too large."
-    default_code = "payload_too_large"
 
 
 class LengthRequired(exceptions.APIException):
     status_code = status.HTTP_411_LENGTH_REQUIRED
     default_detail = "Send the body with a Content-Length, not chunked."
-    default_code = "length_required"
 
 
 class ServiceUnavailable(exceptions.APIException):
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = "The database can't answer at the moment. Try again later."
-    default_code = "database_unavailable"
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -48,8 +47,10 @@ def _as_api_exception(error: Exception) -> Exception:
     match error:
         case InvalidQuery():
             return exceptions.ValidationError(error.errors)
+        case InvalidToken():
+            return exceptions.ValidationError({"token": [str(error)]})
         case TookTooLong():
-            return ServiceUnavailable(str(error), "took_too_long")
+            return ServiceUnavailable(str(error))
         case RequestDataTooBig():
             return PayloadTooLarge()
         case SuspiciousOperation() | BadRequest() | MultiPartParserError():
@@ -82,7 +83,9 @@ def not_found(request: HttpRequest, path: str = "") -> JsonResponse:
     return JsonResponse({"detail": f"There is nothing at this address.{hint}"}, status=404)
 
 
-def server_error(request: HttpRequest) -> JsonResponse:
+def server_error(request: HttpRequest) -> HttpResponse:
     """Answer where an error came up that nobody foresaw; Django has logged it."""
+    if not request.path_info.startswith("/api/"):
+        return defaults.server_error(request)
     detail = "The server failed at this request; its log says why."
     return JsonResponse({"detail": detail}, status=500)

@@ -49,8 +49,9 @@ def export_file(request: Request, events: SystemEventQuerySet) -> HttpResponseBa
         min(asked.get("max_id", MAX_ID), horizon.id),
         min(asked.get("limit", MAX_ID), settings.SOVI_EXPORT_MAX_ROWS),
     )
+    now = timezone.now()
     headers = {
-        "Content-Disposition": f'attachment; filename="events-{_now()}.{name}"',
+        "Content-Disposition": f'attachment; filename="events-{now:%Y%m%dT%H%M%SZ}.{name}"',
         "Content-Type": FORMATS[name].content_type,
         "X-Through-Id": str(extent.through_id),
         "X-Max-Rows": str(extent.max_rows),
@@ -69,7 +70,3 @@ async def _chunks(
     async with aclosing(read(events, extent, file_format)) as chunks:
         async for chunk in chunks:
             yield chunk
-
-
-def _now() -> str:
-    return f"{timezone.now():%Y%m%dT%H%M%SZ}"

@@ -1,10 +1,11 @@
 """The list's filters, and the parameters that a list doesn't know."""
 
+from collections.abc import Collection
 from typing import Any
 
 from django.forms import Field
 from django_filters.rest_framework import DjangoFilterBackend
-from drf_spectacular.extensions import OpenApiFilterExtension
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
 from events.filters.fields import (
@@ -48,30 +49,18 @@ class EventFilterBackend(DjangoFilterBackend):  # type: ignore[misc]  # no types
         )
 
 
-class EventFilterExtension(OpenApiFilterExtension):  # type: ignore[no-untyped-call]
-    """The filters' parameters, made of their fields."""
-
-    target_class = EventFilterBackend
-    priority = 1  # before drf-spectacular's own for `DjangoFilterBackend`
-
-    def get_schema_operation_parameters(
-        self, auto_schema: Any, *args: Any, **kwargs: Any
-    ) -> list[dict[str, Any]]:
-        view = auto_schema.view
-        filters = view.filterset_class.base_filters
-        return [
-            _parameter(name, filters[name]) for name in filters if name not in view.excluded_filters
-        ]
+def filter_parameters(excluded: Collection[str]) -> list[OpenApiParameter]:
+    """Describe the filters as parameters."""
+    filters = EventFilterSet.base_filters
+    return [_parameter(name, filters[name]) for name in filters if name not in excluded]
 
 
-def _parameter(name: str, event_filter: Any) -> dict[str, Any]:
-    schema = _schema_of(event_filter.field)
-    parameter = {"name": name, "in": "query", "description": str(event_filter.extra["help_text"])}
-    if not EventFilterSet.takes_several(name):
-        return {**parameter, "schema": schema}
-    parameter["description"] += " Repeat it or use commas."
-    several = {"type": "array", "items": schema}
-    return {**parameter, "schema": several, "style": "form", "explode": True}
+def _parameter(name: str, event_filter: Any) -> OpenApiParameter:
+    schema, description = _schema_of(event_filter.field), str(event_filter.extra["help_text"])
+    if EventFilterSet.takes_several(name):
+        schema = {"type": "array", "items": schema}
+        description += " Repeat it or use commas."
+    return OpenApiParameter(name, schema, description=description)
 
 
 def filters_schema() -> dict[str, Any]:

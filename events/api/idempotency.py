@@ -55,7 +55,6 @@ RETURNING id
 class KeyReused(APIException):
     status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
     default_detail = f"Something else was sent under this {HEADER} in the last 24 hours."
-    default_code = "key_reused"
 
 
 @dataclass(frozen=True)

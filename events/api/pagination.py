@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
 
+from drf_spectacular.utils import extend_schema_serializer
+from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -25,6 +27,7 @@ from sovi_events.following.position import MAX_ID
 from sovi_events.statements import COLUMNS
 
 from .query import ParsedField, QuerySerializer, WholeNumberField
+from .serializers import EventSerializer
 
 LIMIT = 50
 MAX_LIMIT = 500
@@ -79,6 +82,20 @@ class PageQuerySerializer(QuerySerializer):
     )
 
 
+# drf-spectacular takes it for the page itself, not for what a page lists.
+@extend_schema_serializer(many=False)
+class EventPageSerializer(serializers.Serializer[Any]):
+    next = serializers.URLField(allow_null=True, help_text="The next page, null on the last.")
+    previous = serializers.URLField(allow_null=True, help_text="The page before this one.")
+    results = EventSerializer(many=True)
+    next_after_id = serializers.IntegerField(
+        required=False, help_text="With `after_id`: where to go on, also after an empty page."
+    )
+    complete = serializers.BooleanField(
+        required=False, help_text="With `after_id`: false while later rows are still settling."
+    )
+
+
 class EventPagination(BasePagination):
     """One page per request; the addresses of those beside it keep all other parameters."""
 
@@ -100,44 +117,22 @@ class EventPagination(BasePagination):
         page = {"next": self.next, "previous": self.previous, "results": data}
         return Response(page | self.position)
 
-    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        address = {"type": "string", "format": "uri", "nullable": True}
-        properties = {
-            "next": {**address, "description": "The next page, null on the last."},
-            "previous": {**address, "description": "The page before this one."},
-            "results": schema,
-            "next_after_id": {
-                "type": "integer",
-                "description": "With `after_id`: where to go on, also after an empty page.",
-            },
-            "complete": {
-                "type": "boolean",
-                "description": "With `after_id`: false while later rows are still settling.",
-            },
-        }
-        required = ["next", "previous", "results"]
-        return {"type": "object", "properties": properties, "required": required}
-
     def _read_at(self, events: SystemEventQuerySet, cursor: Cursor | None, limit: int) -> list[Row]:
+        is_upwards = cursor is not None and not cursor.older
+        if cursor is not None:
+            beyond = {"id__gt" if is_upwards else "id__lt": cursor.id}
+            events = events.filter(**beyond)
         # One row beyond the page tells whether there is another.
-        if cursor is not None and not cursor.older:
-            rows = _rows(events.filter(id__gt=cursor.id), limit + 1, ascending=True)
-            has_newer, has_older = len(rows) > limit, True
-            rows = rows[:limit][::-1]
-        else:
-            older = events if cursor is None else events.filter(id__lt=cursor.id)
-            rows = _rows(older, limit + 1)
-            has_newer, has_older = cursor is not None, len(rows) > limit
-            rows = rows[:limit]
-        if rows:
-            newest, oldest = rows[0]["id"], rows[-1]["id"]
-        else:
-            # Nothing beyond the place itself: turning round meets the row it was made from.
-            place = cursor.id if cursor is not None else 0
-            newest, oldest = place - 1, place + 1
-        if has_older:
+        rows = _rows(events, limit + 1, ascending=is_upwards)
+        is_last, rows = len(rows) <= limit, rows[:limit]
+        if is_upwards:
+            rows.reverse()
+        # Nothing beyond the place itself: turning round meets the row it was made from.
+        place = cursor.id if cursor is not None else 0
+        newest, oldest = (rows[0]["id"], rows[-1]["id"]) if rows else (place - 1, place + 1)
+        if is_upwards or not is_last:
             self.next = self._address(cursor=Cursor(True, oldest))
-        if has_newer:
+        if cursor is not None and not (is_upwards and is_last):
             self.previous = self._address(cursor=Cursor(False, newest))
         return rows
 

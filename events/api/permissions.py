@@ -11,7 +11,7 @@ RESOLVE = "events.resolve_systemevent"
 
 
 class EventPermissions(BasePermission):
-    """Ask for the permissions that an `ApiViewSet` names for the operation."""
+    """Ask for the permissions of the operation; a view without a table of them is denied."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         user = request.user
@@ -19,7 +19,8 @@ class EventPermissions(BasePermission):
             return False
         if request.method not in view.allowed_methods:
             return True  # refused right after this, as 405
-        needed = view.operation.permissions if view.operation else ()
+        operation = getattr(view, "operation", None)
+        needed = operation.permissions if operation else ()
         lacking = [permission for permission in needed if not user.has_perm(permission)]
         self.message = f"This needs the permission {' and '.join(lacking)}."
         return bool(needed) and not lacking

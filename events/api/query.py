@@ -65,6 +65,3 @@ class ParsedField(serializers.Field[Any, Any, Any, Any]):
             return self.parse(data)
         except ValueError as error:
             raise ValidationError(str(error)) from None
-
-    def to_representation(self, value: Any) -> Any:
-        return value

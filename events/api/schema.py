@@ -8,6 +8,7 @@ from drf_spectacular.plumbing import get_doc
 from drf_spectacular.utils import PolymorphicProxySerializer
 
 from .emission_serializers import MAX_EVENTS, EmissionSerializer, EventInputSerializer
+from .filter_backend import filter_parameters
 from .serializers import (
     ReasonsSerializer,
     RefusalSerializer,
@@ -52,10 +53,10 @@ class ApiSchema(AutoSchema):
 
     def get_override_parameters(self) -> list[Any]:
         parameters = self.view.operation.parameters
-        return [parameters] if parameters else []
+        return [*filter_parameters(self.view.excluded_filters), parameters] if parameters else []
 
     def get_filter_backends(self) -> list[Any]:
-        return list(self.view.filter_backends) if self.view.operation.parameters else []
+        return []  # their parameters stand above
 
     def get_operation(self, *args: Any) -> dict[str, Any] | None:
         operation: dict[str, Any] | None = super().get_operation(*args)

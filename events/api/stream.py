@@ -15,6 +15,7 @@ from django.http import (
     StreamingHttpResponse,
 )
 from django.views.decorators.csrf import csrf_exempt
+from rest_framework.exceptions import ValidationError
 
 from events.filters.query_string import InvalidQuery, read_query
 from events.stream.client import Client
@@ -25,8 +26,8 @@ from events.stream.selection import Selection
 from events.web.authentication import Credential, authenticate
 from events.web.release import close_connections, release_request
 
-TOKEN_PARAMETER = "last_event_id"  # noqa: S105 - a parameter's name
-BACKLOG_PARAMETER = "backlog"
+from .query import ParsedField, QuerySerializer, WholeNumberField
+
 MAX_BACKLOG = 500
 AGAIN_SECONDS = 30
 
@@ -38,6 +39,11 @@ HEADERS = {
 }
 
 
+class StreamQuerySerializer(QuerySerializer):
+    last_event_id = ParsedField(str, default="")
+    backlog = WholeNumberField(0, MAX_BACKLOG, default=0)
+
+
 @csrf_exempt  # it only reads, and answers other methods itself
 async def stream(request: HttpRequest) -> HttpResponseBase:
     """Serve events from now, or from the client's token on, to who may view them."""
@@ -47,21 +53,20 @@ async def stream(request: HttpRequest) -> HttpResponseBase:
     try:
         async with hub.auth_semaphore:
             credential, allowed = await _ask(request)
-    except OperationalError:
-        return _error(503, "The database cannot be reached.", Retry_After=str(AGAIN_SECONDS))
-    if credential is None:
-        detail = "Authentication credentials were not provided or are not valid."
-        return _error(401, detail, WWW_Authenticate="Token")
-    if not allowed:
-        return _error(403, "You do not have permission to perform this action.")
-    try:
+        if credential is None:
+            detail = "Authentication credentials were not provided or are not valid."
+            return _error(401, detail, WWW_Authenticate="Token")
+        if not allowed:
+            return _error(403, "You do not have permission to perform this action.")
         async with hub.auth_semaphore:
             selection = await _select(request.GET)
-        backlog = _backlog(request.GET)
+        asked = StreamQuerySerializer.read(request.GET)
     except OperationalError:
         return _error(503, "The database cannot be reached.", Retry_After=str(AGAIN_SECONDS))
     except InvalidQuery as error:
         return JsonResponse(error.errors, status=400)
+    except ValidationError as error:
+        return JsonResponse(error.detail, status=400)
     except TooManyFieldsSent as error:
         return _error(400, str(error))
     if hub.closing:
@@ -73,8 +78,8 @@ async def stream(request: HttpRequest) -> HttpResponseBase:
         credential=credential,
         selection=None if selection.everything else selection,
         # The header is newer: EventSource reconnects to the address it was given first.
-        token=request.headers.get("Last-Event-ID") or request.GET.get(TOKEN_PARAMETER, ""),
-        backlog=backlog,
+        token=request.headers.get("Last-Event-ID") or asked["last_event_id"],
+        backlog=asked["backlog"],
     )
     return StreamingHttpResponse(_chunks(client), content_type="text/event-stream", headers=HEADERS)
 
@@ -103,7 +108,7 @@ async def _select(query: QueryDict) -> Selection:
 
 
 def _selection(query: QueryDict) -> Selection:
-    return Selection(read_query(query, also=[TOKEN_PARAMETER, BACKLOG_PARAMETER]).event_filter)
+    return Selection(read_query(query, also=StreamQuerySerializer.names()).event_filter)
 
 
 async def _chunks(client: Client) -> AsyncGenerator[bytes, None]:
@@ -114,16 +119,6 @@ async def _chunks(client: Client) -> AsyncGenerator[bytes, None]:
                 yield chunk
     except TooManyStreams:  # of many requests at once, more may have passed the view's check
         yield retry(AGAIN_SECONDS * 1000)
-
-
-def _backlog(query: QueryDict) -> int:
-    """Raises InvalidQuery."""
-    text = query.get(BACKLOG_PARAMETER, "0")
-    # int() alone would take "+1", "1_000" and digits of other scripts.
-    if text.isascii() and text.isdecimal() and len(text) < 4 and int(text) <= MAX_BACKLOG:
-        return int(text)
-    reason = f"This must be a whole number from 0 to {MAX_BACKLOG}."
-    raise InvalidQuery({BACKLOG_PARAMETER: [reason]})
 
 
 def _error(status: int, detail: str, **headers: Any) -> JsonResponse:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db import transaction
 from django.http import Http404, HttpResponseBase
 from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
@@ -11,7 +12,9 @@ from rest_framework.mixins import ListModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from events.bulk.confirmation import confirm
 from events.bulk.preview import preview
+from events.bulk.workers import workers
 from events.filters.filterset import EventFilterSet
 from events.filters.stored_filter import serialise
 from events.models import EventAction, SystemEvent
@@ -22,7 +25,7 @@ from sovi_events import catalog
 from .authentication import actor_of
 from .base import ApiViewSet, Operation
 from .body import read_object
-from .bulk import BULK_BYTES, act_on, bulk_schema, confirm_preview
+from .bulk import BULK_BYTES, act_on, bulk_schema
 from .bulk_serializers import (
     BulkActionSerializer,
     ChangedSerializer,
@@ -34,7 +37,7 @@ from .emission_serializers import EmissionSerializer
 from .export import FILE_TYPES, ExportQuerySerializer, export_file
 from .filter_backend import EventFilterBackend
 from .idempotency import IdempotencyKey
-from .pagination import EventPagination, PageQuerySerializer
+from .pagination import EventPageSerializer, EventPagination, PageQuerySerializer
 from .permissions import ADD, RESOLVE, VIEW
 from .serializers import ActionSerializer, CatalogSerializer, EventSerializer
 from .statistics import DESCRIPTION as STATISTICS
@@ -79,11 +82,12 @@ class EventViewSet(ListModelMixin, ApiViewSet[SystemEvent]):
             raise Http404(f"There is no event {event_id}.")
         return event
 
+    @extend_schema(responses=EventPageSerializer)
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """List events, the newest first."""
         return super().list(request)
 
-    @extend_schema(responses=EventSerializer(many=True))
+    @extend_schema(responses=EventPageSerializer)
     @action(detail=False, excluded_filters=("resolved",))
     def unresolved(self, request: Request) -> Response:
         """List unresolved events, the newest first."""
@@ -179,7 +183,8 @@ class EventViewSet(ListModelMixin, ApiViewSet[SystemEvent]):
                 seen = preview(action, serialise(query))
                 return Response(PreviewSerializer(seen, context={"request": request}).data)
             case {"token": token}:
-                job = confirm_preview(token, action, user_id=request.user.pk, by=by, reason=reason)
+                job = confirm(token, action, user_id=request.user.pk, by=by, reason=reason)
+                transaction.on_commit(workers.wake)
                 address = reverse("api-job-detail", args=[job.pk])
                 return Response(JobSerializer(job).data, 202, headers={"Location": address})
         raise AssertionError(body.validated_data)  # the serializer knows these three
