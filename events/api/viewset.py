@@ -26,12 +26,7 @@ from .authentication import actor_of
 from .base import ApiViewSet, Operation
 from .body import read_object
 from .bulk import BULK_BYTES, act_on, bulk_schema
-from .bulk_serializers import (
-    BulkActionSerializer,
-    ChangedSerializer,
-    JobSerializer,
-    PreviewSerializer,
-)
+from .bulk_serializers import BulkActionSerializer, JobSerializer, PreviewSerializer
 from .emission import NOTHING_STORED, emission_schema, read_events, store
 from .emission_serializers import EmissionSerializer
 from .export import FILE_TYPES, ExportQuerySerializer, export_file
@@ -178,7 +173,7 @@ class EventViewSet(ListModelMixin, ApiViewSet[SystemEvent]):
         match body.validated_data:
             case {"ids": ids}:
                 changed = act_on(action, ids, by=by, reason=reason)
-                return Response(ChangedSerializer({"changed": changed, "count": len(changed)}).data)
+                return Response({"changed": changed, "count": len(changed)})
             case {"filters": query}:
                 seen = preview(action, serialise(query))
                 return Response(PreviewSerializer(seen, context={"request": request}).data)
