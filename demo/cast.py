@@ -32,8 +32,16 @@ class PlayedAccount(NamedTuple):
         return f"{self.platform}/{self.username}"
 
     @property
+    def site(self) -> str:
+        return self.platform.capitalize()
+
+    @property
     def email(self) -> str:
         return f"{self.username}@example.com"
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        return {"username": self.username, "email": self.email}
 
 
 class Cast(NamedTuple):

@@ -16,4 +16,4 @@ class Dashboard(LoginTeller):
     def story(self) -> Story:
         while True:
             self.pause(10, 40)
-            yield from self.login(self.rng.choice(self._accounts), "from the dashboard", "account")
+            yield from self.login(self.rng.choice(self._accounts), "account")

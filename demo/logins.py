@@ -1,10 +1,11 @@
 """Logging in, from a device or from the dashboard: until it works."""
 
 from collections.abc import Iterator
+from itertools import count
 
 from .cast import PlayedAccount
 from .outages import CAPTCHA
-from .storyteller import Moment, Part, Storyteller
+from .storyteller import Moment, Moments, Story, Storyteller
 
 _CAPTCHAS = {"tiktok": ("slide", "rotate", "3d"), "instagram": ("recaptcha", "image")}
 
@@ -12,60 +13,48 @@ _CAPTCHAS = {"tiktok": ("slide", "rotate", "3d"), "instagram": ("recaptcha", "im
 class LoginTeller(Storyteller):
     """A storyteller whose accounts log in."""
 
-    def captcha_failed(self, account: PlayedAccount) -> Moment:
-        kind = self.rng.choice(_CAPTCHAS.get(account.platform, ("image",)))
-        seconds = self.rng.choice((60, 90, 120))
-        return self.tell(
-            "auth",
-            "captcha_failed",
-            f"CAPTCHA ({kind}) on {account.platform} not solved by capsolver in {seconds} s",
+    def login(self, account: PlayedAccount, *categories: str) -> Story:
+        """Log in; failures are told under each of `categories`."""
+        yield from self.until_it_works(
+            self._try_to_log_in,
             account,
-            platform=account.platform,
-            solver="capsolver",
-            type=kind,
-            task_id=f"{self.rng.getrandbits(48):012x}",
-            timeout_sec=seconds,
+            categories,
+            count(1),
+            over=f"{account.label} logged in again",
         )
 
-    def _failed(
-        self, account: PlayedAccount, cause: str, categories: tuple[str, ...]
-    ) -> Iterator[Moment]:
-        """Tell what one failed login leaves behind, the captcha's failure first."""
+    def _try_to_log_in(
+        self, account: PlayedAccount, categories: tuple[str, ...], attempts: Iterator[int]
+    ) -> Moments:
+        number = next(attempts)
+        self.spend(0.5, 2)
+        cause = self.hindered(account.platform, CAPTCHA, chance=0.04)
+        if cause is None:
+            yield self.tell("login_success", account, username=account.username, attempts=number)
+            return
         step = "captcha" if cause == CAPTCHA else self.rng.choice(("login", "login", "2fa"))
-        why = f": {cause} is not answering" if cause else f" at step {step}"
+        error = f"{cause} is not answering" if cause else f"stuck at step {step}"
         if cause == CAPTCHA:
             yield self.captcha_failed(account)
         for category in categories:
             yield self.tell(
-                category,
                 "login_failed",
-                f"{account.platform.capitalize()} login failed for {account.email}{why}",
                 account,
-                platform=account.platform,
-                username=account.username,
-                email=account.email,
+                category=category,
+                **account.credentials,
                 step=step,
+                error=error,
             )
 
-    def login(self, account: PlayedAccount, where: str, *categories: str) -> Part:
-        """Log in, again and again until it works; failures are told under each of `categories`."""
-        failures: list[int] = []
-        attempts = 0
-        while True:
-            attempts += 1
-            self.spend(0.5, 2)
-            cause = self.hindered(account.platform, CAPTCHA, chance=0.04)
-            if cause is None:
-                break
-            yield from self.fail(failures, self._failed(account, cause, categories))
-            yield from self.retry_later()
-        yield self.tell(
-            "account",
-            "login_success",
-            f"Logged in {account.label} {where}",
+    def captcha_failed(self, account: PlayedAccount) -> Moment:
+        kind = self.rng.choice(_CAPTCHAS.get(account.platform, ("image",)))
+        seconds = self.rng.choice((60, 90, 120))
+        task = f"{self.rng.getrandbits(48):012x}"
+        return self.tell(
+            "captcha_failed",
             account,
-            platform=account.platform,
-            username=account.username,
-            attempts=attempts,
+            solver="capsolver",
+            type=kind,
+            task_id=task,
+            timeout_sec=seconds,
         )
-        yield from self.settle(failures, f"{account.label} logged in again")

@@ -15,9 +15,9 @@ class SchedulerVoice(Storyteller):
         self._device_count = device_count
 
     def story(self) -> Story:
-        yield self._no_devices()
+        yield self.tell("no_devices", device_count=0)
         self.spend(0.5, 1.5)
-        yield self._started()
+        yield self._tell("scheduler_started")
         while True:
             start, end = self.outages.next_window(SCHEDULER, self.at)
             self.at = start
@@ -26,39 +26,15 @@ class SchedulerVoice(Storyteller):
             yield self.stopped()
             self.at = end
             if self.rng.random() < 0.3:
-                yield self._no_devices()
+                yield self.tell("no_devices", device_count=0)
             self.spend(0.1, 0.4)
-            yield self._started()
+            yield self._tell("scheduler_started")
 
     def stopping(self, reason: str) -> Moment:
-        return self.tell(
-            "scheduler",
-            "scheduler_stopping",
-            f"Scheduler stopping: {reason}",
-            reason=reason,
-            device_count=self._device_count,
-        )
+        return self._tell("scheduler_stopping", reason=reason)
 
     def stopped(self) -> Moment:
-        return self.tell(
-            "scheduler",
-            "scheduler_stopped",
-            f"Scheduler stopped: all {self._device_count} threads ended",
-            device_count=self._device_count,
-        )
+        return self._tell("scheduler_stopped")
 
-    def _no_devices(self) -> Moment:
-        return self.tell(
-            "scheduler",
-            "no_devices",
-            "Scheduler started, but no active devices found",
-            device_count=0,
-        )
-
-    def _started(self) -> Moment:
-        return self.tell(
-            "scheduler",
-            "scheduler_started",
-            f"Scheduler started with {self._device_count} devices",
-            device_count=self._device_count,
-        )
+    def _tell(self, event_type: str, **context: object) -> Moment:
+        return self.tell(event_type, device_count=self._device_count, **context)

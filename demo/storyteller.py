@@ -3,16 +3,18 @@
 Stories are pure: they run on simulated time, and the seed alone decides what happens.
 """
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any, NamedTuple
 
 from sovi_events import catalog
 
 from .cast import PlayedAccount, PlayedDevice
+from .messages import MESSAGES
 from .outages import MINUTE, SCHEDULER, Outages
 
 _SEVERITY = {(known.category, known.name): known.severity for known in catalog.EVENT_TYPES}
+_CATEGORY = {known.name: known.category for known in catalog.EVENT_TYPES}
 RESOLVED_SHARE = 0.3
 FAILING_SHARE = 0.85
 """How much of what depends on something fails while that is out."""
@@ -57,7 +59,7 @@ class Resolution(NamedTuple):
 
 Item = Moment | Resolution
 Story = Iterator[Item]
-Part = Generator[Item, None, None]
+Moments = Iterator[Moment]
 
 
 class Storyteller:
@@ -66,6 +68,7 @@ class Storyteller:
     device: PlayedDevice | None = None
 
     def __init__(self, name: str, seed: int, outages: Outages) -> None:
+        self._name = name
         self.at = 0.0
         self.rng = Random(f"{seed}/{name}")
         self.outages = outages
@@ -77,33 +80,56 @@ class Storyteller:
 
     def tell(
         self,
-        category: str,
         event_type: str,
-        message: str,
         account: PlayedAccount | None = None,
+        *,
+        category: str | None = None,
         **context: object,
     ) -> Moment:
-        """Return the next moment, now."""
+        """Return the next moment, now; its context begins with what it happens to.
+
+        `category` is asked for where two of them know the event type.
+        """
         self._told += 1
+        if account:
+            context = {"platform": account.platform, **context}
+        elif self.device:
+            context = {"device_name": self.device.name, **context}
+        message = MESSAGES[event_type].format(
+            account=account, device=self.device, place=self._place, **context
+        )
+        category = category or _CATEGORY[event_type]
         return Moment(
             self.at, self._told, category, event_type, message, self.device, account, context
         )
 
-    def fail(self, failures: list[int], moments: Iterable[Moment]) -> Part:
-        """Tell failures, and note them for `settle`."""
-        for moment in moments:
-            failures.append(moment.number)
-            yield moment
+    @property
+    def _place(self) -> str:
+        return f"on {self.device.name}" if self.device else f"from the {self._name}"
 
-    def settle(self, failures: list[int], reason: str) -> Part:
-        """Resolve the noted failures now and then; most people's stay open until someone looks."""
+    def until_it_works(self, attempt: Callable[..., Moments], *of: object, over: str) -> Story:
+        """Repeat an attempt until it tells of no failure; `over` says that it worked at last."""
+        failures: list[int] = []
+        while True:
+            failed_before = len(failures)
+            for moment in attempt(*of):
+                yield moment
+                if moment.severity != "info":
+                    failures.append(moment.number)
+            if len(failures) == failed_before:
+                break
+            self.pause(4, 9)
+            yield from self.reconnect()
+        yield from self.settle(failures, over)
+
+    def settle(self, failures: list[int], over: str) -> Story:
+        """Resolve failures now and then; most people's stay open until someone looks."""
         if failures and self.rng.random() < RESOLVED_SHARE:
             for number in failures:
-                yield Resolution(self.at, number, reason)
+                yield Resolution(self.at, number, over)
 
-    def retry_later(self) -> Part:
-        """Wait before the next try of what failed."""
-        self.pause(4, 9)
+    def reconnect(self) -> Story:
+        """Wait until the device is there; who has none goes on at once."""
         yield from ()
 
     def spend(self, shortest_minutes: float, longest_minutes: float) -> float:
