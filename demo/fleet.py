@@ -8,13 +8,13 @@ from .dashboard import Dashboard
 from .device import DeviceLoop
 from .outages import HABITS, HOUR, Outages
 from .scheduler import SchedulerVoice
-from .storyteller import Moment
+from .storyteller import Moment, Storyteller
 
 SAMPLE_HOURS = 48
 
 
 class Fleet(NamedTuple):
-    """The storytellers of one run; those in `threads` have a thread each."""
+    """The storytellers of one run."""
 
     outages: Outages
     scheduler: SchedulerVoice
@@ -31,20 +31,21 @@ class Fleet(NamedTuple):
             Dashboard(cast.accounts, seed, outages),
         )
 
+    @property
+    def tellers(self) -> tuple[Storyteller, ...]:
+        return (self.scheduler, self.dashboard, *self.devices)
+
     def down(self, at: float) -> list[str]:
         """Name what is out at a simulated second."""
-        return self.outages.under_way((*HABITS, *(it.device.name for it in self.devices)), at)
+        names = (*HABITS, *(loop.device.name for loop in self.devices))
+        return [name for name in names if self.outages.end(name, at) is not None]
 
 
 def events_per_second(cast: Cast, seed: int) -> float:
     """Return how many events a simulated second has on average, by telling the story once."""
-    fleet = Fleet.of(cast, seed)
     seconds = SAMPLE_HOURS * HOUR
-    return (
-        sum(
-            isinstance(item, Moment)
-            for teller in (fleet.scheduler, *fleet.devices, fleet.dashboard)
-            for item in takewhile(lambda item: item.at < seconds, teller.story())
-        )
-        / seconds
-    )
+    told = 0
+    for teller in Fleet.of(cast, seed).tellers:
+        for item in takewhile(lambda item: item.at < seconds, teller.story()):
+            told += isinstance(item, Moment)
+    return told / seconds

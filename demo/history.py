@@ -1,6 +1,5 @@
 """The hours before the run, with their own timestamps: the one place that goes past emit."""
 
-import heapq
 import itertools
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -13,7 +12,7 @@ from sovi import events
 from sovi_events import database
 
 from .player import ACTOR
-from .storyteller import Item, Moment, Story
+from .storyteller import Item, Moment, Resolution, Story
 
 INSERT = """
 INSERT INTO system_events
@@ -29,36 +28,30 @@ def backfill(stories: Iterable[Story], seconds: float) -> tuple[list[Story], int
 
     A simulated hour is an hour here. What was resolved in that time is resolved now.
     """
-    past: list[list[Item]] = []
+    past: list[tuple[int, Item]] = []
     rest: list[Story] = []
-    for story in stories:
-        past.append([])
+    for place, story in enumerate(stories):
         for item in story:
             if item.at >= seconds:
                 rest.append(itertools.chain([item], story))
                 break
-            past[-1].append(item)
+            past.append((place, item))
+    past.sort(key=lambda it: it[1].at)
     return rest, _write(past, datetime.now(UTC) - timedelta(seconds=seconds))
 
 
-def _write(past: list[list[Item]], began: datetime) -> int:
+def _write(past: list[tuple[int, Item]], began: datetime) -> int:
     ids: dict[tuple[int, int], int] = {}
-    over: list[tuple[int, str]] = []
-    by_time = heapq.merge(
-        *([(item.at, place, item) for item in items] for place, items in enumerate(past)),
-        key=lambda it: it[:2],
-    )
     parameters: dict[str, Any] = database.parameters() | {"application_name": "sovi.demo"}
     with psycopg.connect(**parameters) as connection:
-        for at, place, item in by_time:
+        for place, item in past:
             if isinstance(item, Moment):
                 values = item.arguments()
                 values["context"] = Jsonb(values["context"])
-                values["timestamp"] = began + timedelta(seconds=at)
+                values["timestamp"] = began + timedelta(seconds=item.at)
                 row = connection.execute(INSERT, values).fetchone()
                 ids[place, item.number] = row[0] if row else 0
-            else:
-                over.append((ids[place, item.number], item.reason))
-    for event_id, reason in over:
-        events.resolve(event_id, "auto", actor=ACTOR, reason=reason)
+    for place, item in past:
+        if isinstance(item, Resolution):
+            events.resolve(ids[place, item.number], "auto", actor=ACTOR, reason=item.reason)
     return len(ids)

@@ -1,6 +1,5 @@
 """When what is out: decided by the seed and the simulated time alone."""
 
-from collections.abc import Iterable
 from random import Random
 from typing import NamedTuple
 
@@ -52,9 +51,6 @@ class Outages:
         """Return when the outage under way at `at` ends, None when there is none."""
         start, end = self._window(name, self._period(name, at))
         return end if start <= at < end else None
-
-    def under_way(self, names: Iterable[str], at: float) -> list[str]:
-        return [name for name in names if self.end(name, at) is not None]
 
     def _period(self, name: str, at: float) -> int:
         return int(at // (HABITS.get(name, DEVICE_HABIT).period_hours * HOUR))

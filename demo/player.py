@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from typing import Any
 
 from sovi import events
 from sovi_events.errors import DatabaseConfigurationError
@@ -47,21 +48,12 @@ class Player:
         return (time.monotonic() - self._began) * self._speed
 
     def play(self) -> None:
-        """Play in this thread, with `events.emit`."""
+        """Play to the end or until it is stopped, in this thread."""
         for item in self._story:
             if self._stop.wait(self._delay_seconds(item)):
                 return
             while not self.send(item):
                 if self._stop.wait(RETRY_SECONDS):
-                    return
-
-    async def async_play(self) -> None:
-        """Play in the running event loop, with `events.async_emit`."""
-        for item in self._story:
-            if await self._async_wait(self._delay_seconds(item)):
-                return
-            while not await self._async_send(item):
-                if await self._async_wait(RETRY_SECONDS):
                     return
 
     def _delay_seconds(self, item: Item) -> float:
@@ -70,42 +62,45 @@ class Player:
             self._began -= delay
         return max(0.0, delay)
 
-    async def _async_wait(self, seconds: float) -> bool:
-        return await asyncio.to_thread(self._stop.wait, seconds)
-
     def send(self, item: Item) -> bool:
         """Emit or resolve; return False when the database did not take it."""
         try:
             if isinstance(item, Moment):
-                self._told(item, events.emit(**item.arguments()))
+                self._note(item, self._emit(**item.arguments()))
             elif event_id := self._ids.get(item.number):
-                events.resolve(event_id, "auto", actor=ACTOR, reason=item.reason)
+                self._resolve(event_id, "auto", actor=ACTOR, reason=item.reason)
                 self._progress.resolved()
         except events.InvalidEvent:
             raise
         except AWAY as error:
-            self._progress.away(error)
+            self._progress.away(str(error))
             return False
         return True
 
-    async def _async_send(self, item: Item) -> bool:
-        try:
-            if isinstance(item, Moment):
-                self._told(item, await events.async_emit(**item.arguments()))
-            elif event_id := self._ids.get(item.number):
-                await events.async_resolve(event_id, "auto", actor=ACTOR, reason=item.reason)
-                self._progress.resolved()
-        except events.InvalidEvent:
-            raise
-        except AWAY as error:
-            self._progress.away(error)
-            return False
-        return True
+    def _emit(self, **arguments: Any) -> int | None:
+        return events.emit(**arguments)
 
-    def _told(self, moment: Moment, event_id: int | None) -> None:
+    def _resolve(self, *arguments: Any, **options: Any) -> None:
+        events.resolve(*arguments, **options)
+
+    def _note(self, moment: Moment, event_id: int | None) -> None:
         self._progress.told(moment, stored=event_id is not None)
         # Without an id it waits on this machine's disk, and its resolution is left out.
         if moment.severity != "info" and event_id is not None:
             self._ids[moment.number] = event_id
             if len(self._ids) > REMEMBERED:
                 del self._ids[next(iter(self._ids))]
+
+
+class AsyncPlayer(Player):
+    """Plays through the `async_` calls, in an event loop of its thread."""
+
+    def play(self) -> None:
+        with asyncio.Runner() as self._runner:
+            super().play()
+
+    def _emit(self, **arguments: Any) -> int | None:
+        return self._runner.run(events.async_emit(**arguments))
+
+    def _resolve(self, *arguments: Any, **options: Any) -> None:
+        self._runner.run(events.async_resolve(*arguments, **options))

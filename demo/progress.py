@@ -21,31 +21,29 @@ class Progress:
         """Count an event, stored or waiting on disk for the database."""
         with self._lock:
             self._severities[moment.severity] += 1
-            if stored:
-                self._back()
-            else:
-                self._away("")
+        if stored:
+            self._back()
+        else:
+            self.away()
 
     def resolved(self) -> None:
         with self._lock:
             self._resolved += 1
-            self._back()
+        self._back()
 
-    def away(self, error: Exception) -> None:
+    def away(self, why: str = "") -> None:
         """Say once that the database is away."""
         with self._lock:
-            self._away(str(error))
-
-    def _away(self, why: str) -> None:
-        if self._away_since is None:
-            self._away_since = time.monotonic()
-            say(f"The database is away; events wait on disk until it is back. {why}".rstrip())
+            if self._away_since is None:
+                self._away_since = time.monotonic()
+                say(f"The database is away; events wait on disk until it is back. {why}".rstrip())
 
     def _back(self) -> None:
-        if self._away_since is not None:
-            seconds = time.monotonic() - self._away_since
-            self._away_since = None
-            say(f"The database is back after {seconds:.0f} s.")
+        with self._lock:
+            if self._away_since is not None:
+                seconds = time.monotonic() - self._away_since
+                self._away_since = None
+                say(f"The database is back after {seconds:.0f} s.")
 
     def status(self, out: list[str]) -> None:
         """Say in one line how it goes; `out` names what is simulated to be out."""

@@ -1,6 +1,5 @@
 """One run: a thread for each device, one for the scheduler, one for the dashboard's event loop."""
 
-import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -10,10 +9,9 @@ from sovi import events
 from .fleet import Fleet, events_per_second
 from .history import backfill
 from .outages import HOUR
-from .player import Player
+from .player import AsyncPlayer, Player
 from .progress import Progress, say
 from .registry import register
-from .storyteller import Story
 
 STATUS_SECONDS = 10.0
 STOP_SECONDS = 0.9
@@ -41,18 +39,16 @@ class Run:
     def play(self, backfill_hours: float = 0.0, duration_seconds: float | None = None) -> None:
         """Play, and say now and then how it goes, for so long or until KeyboardInterrupt."""
         at = backfill_hours * HOUR
-        tellers = (self._fleet.scheduler, self._fleet.dashboard, *self._fleet.devices)
-        stories: list[Story] = [teller.story() for teller in tellers]
+        stories = [teller.story() for teller in self._fleet.tellers]
         if at:
             stories, written = backfill(stories, at)
             say(f"Wrote {written:,} events of the last {backfill_hours:g} hours.")
         began = time.monotonic()
-        scheduler, dashboard, *devices = (
-            Player(story, self._speed, self._stop, self._progress, at) for story in stories
-        )
-        for player in devices:
+        how = (self._speed, self._stop, self._progress, at)
+        scheduler = Player(stories[0], *how)
+        dashboard = AsyncPlayer(stories[1], *how)
+        for player in (dashboard, *(Player(story, *how) for story in stories[2:])):
             self._start(player.play)
-        self._start(lambda: asyncio.run(dashboard.async_play()))
         self._start(lambda: self._schedule(scheduler, self._threads[:-1]))
         deadline = float("inf") if duration_seconds is None else began + duration_seconds
         while (left := deadline - time.monotonic()) > 0:
