@@ -6,7 +6,6 @@ import os
 import platform
 import sys
 from types import ModuleType
-from typing import Any
 
 import psycopg
 
@@ -56,8 +55,7 @@ def _summary(bench: ModuleType) -> str:
 
 
 def _machine() -> str:
-    parameters: dict[str, Any] = database.parameters()
-    with psycopg.connect(**parameters) as connection:
+    with psycopg.connect(database.connection_string()) as connection:
         version = connection.info.parameter_status("server_version")
         # What a commit waits for decides what a ratio of commits means.
         settings = connection.execute(

@@ -1,8 +1,8 @@
-"""Two ways to do the same, measured in turns, and their ratio."""
+"""Two ways to do the same, measured in turns, and the table of their ratios."""
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -67,9 +67,36 @@ def timed(operation: Callable[[], object], count: int = 1) -> Measurement:
 
 
 def timed_together(operations: Sequence[Callable[[], object]], count: int) -> Measurement:
-    """Run each operation `count` times in a thread of its own, all at once."""
+    """Run each operation `count` times in a thread of its own, all at once.
+
+    A single one runs in this thread: else the switches of threads would be measured with it.
+    """
+    if len(operations) == 1:
+        return timed(operations[0], count)
     began = time.perf_counter()
     with ThreadPoolExecutor(len(operations)) as threads:
         laps = list(threads.map(lambda operation: timed(operation, count), operations))
     seconds = time.perf_counter() - began
     return Measurement(seconds, [second for lap in laps for second in lap.operation_seconds])
+
+
+_LINE = "{:<26} {:>24} {:>24} {:>8}  {}"
+
+
+def print_table(ours: str, raw: str, comparisons: Iterable[Comparison]) -> None:
+    """Print median rate and median latency of both, and the ratio of our rate to the raw one.
+
+    The ratio is the median of the rounds' ratios, the lowest and highest stand behind it.
+    """
+    print(f"Ratios are of rates: above 1.00x, {ours} is quicker.")
+    print(_LINE.format("", ours, raw, "ratio", "(lowest to highest)").rstrip())
+    for it in comparisons:
+        spread = f"({min(it.ratios):.2f} to {max(it.ratios):.2f})"
+        cells = (_cell(laps, it.items) for laps in (it.ours, it.raw))
+        print(_LINE.format(it.name, *cells, f"{it.ratio:.2f}x", spread), flush=True)
+
+
+def _cell(laps: list[Measurement], items: int) -> str:
+    rate = statistics.median(lap.rate for lap in laps) * items
+    latency = statistics.median(second for lap in laps for second in lap.operation_seconds)
+    return f"{rate:,.0f}/s {latency * 1000:,.3f} ms"

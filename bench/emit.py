@@ -7,10 +7,12 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 import psycopg
 from psycopg.types.json import Jsonb
@@ -18,11 +20,9 @@ from psycopg.types.json import Jsonb
 from sovi import events
 from sovi_events import client
 
-from .comparison import Comparison, Measurement, compare, timed, timed_together
+from .comparison import Comparison, Measurement, compare, print_table, timed, timed_together
 from .scratch import ROOT, scratch_database
-from .table import print_table
 
-THREADS = (16, 32)
 CONTEXT = {
     "platform": "tiktok",
     "videos_watched": 45,
@@ -45,7 +45,7 @@ INSERT INTO system_events (category, severity, event_type, message, context)
 VALUES (%s, %s, %s, %s, %s) RETURNING id
 """
 COPY = "COPY system_events (category, severity, event_type, message, context) FROM STDIN"
-NAMES = tuple(EVENT)[:4]
+VALUES = (*tuple(EVENT.values())[:4], Jsonb(CONTEXT))
 NOBODY = "postgresql://nobody@127.0.0.1:1/nothing"
 
 
@@ -57,36 +57,23 @@ def run(*, quick: bool = False) -> None:
 
 def _comparisons(url: str, quick: bool) -> Iterator[Comparison]:
     rounds, inserts, many = (2, 10, 100) if quick else (7, 1000, 10_000)
-    yield _threads(url, 1, inserts, rounds)
-    for threads in THREADS:
-        yield _threads(url, threads, inserts // 5, rounds)
+    for threads in (1, 16, 32):
+        yield _threads(url, threads, inserts if threads == 1 else inserts // 5, rounds)
     yield _many(url, many, rounds)
     yield _spooled(inserts, rounds)
-    yield compare(
-        "import",
-        lambda: _import("sovi_events"),
-        lambda: _import("psycopg"),
-        rounds=2 * rounds,
-    )
+    ours, raw = partial(_import, "sovi_events"), partial(_import, "psycopg")
+    yield compare("import", ours, raw, rounds=2 * rounds)
 
 
 def _threads(url: str, threads: int, inserts: int, rounds: int) -> Comparison:
     """Compare emit from so many threads with one raw connection for each of them."""
     with ExitStack() as stack:
-        connections = [
-            stack.enter_context(psycopg.connect(url, autocommit=True)) for _ in range(threads)
+        raw_inserts = [
+            _insert(stack.enter_context(psycopg.connect(url, autocommit=True)))
+            for _ in range(threads)
         ]
-        raw_inserts = [_insert(connection) for connection in connections]
-        if threads == 1:
-            # No thread besides: its switches would be measured with it.
-            return compare(
-                "emit, 1 thread",
-                lambda: timed(_emit, inserts),
-                lambda: timed(raw_inserts[0], inserts),
-                rounds=rounds,
-            )
         return compare(
-            f"emit, {threads} threads",
+            f"emit, {threads} thread{'s' if threads > 1 else ''}",
             lambda: timed_together([_emit] * threads, inserts),
             lambda: timed_together(raw_inserts, inserts),
             rounds=rounds,
@@ -98,23 +85,17 @@ def _emit() -> object:
 
 
 def _insert(connection: psycopg.Connection[Any]) -> Callable[[], object]:
-    values = [EVENT[name] for name in NAMES]
-
-    def insert() -> object:
-        return connection.execute(INSERT, [*values, Jsonb(CONTEXT)], prepare=True).fetchone()
-
-    return insert
+    return lambda: connection.execute(INSERT, VALUES, prepare=True).fetchone()
 
 
 def _many(url: str, many: int, rounds: int) -> Comparison:
     """Compare `emit_many` with COPY, which answers no ids."""
-    values = [EVENT[name] for name in NAMES]
     with psycopg.connect(url, autocommit=True) as connection:
 
         def copy() -> None:
             with connection.cursor().copy(COPY) as rows:
                 for _ in range(many):
-                    rows.write_row([*values, Jsonb(CONTEXT)])
+                    rows.write_row(VALUES)
 
         return compare(
             f"emit_many({many:,}), COPY",
@@ -135,7 +116,10 @@ def _spooled(inserts: int, rounds: int) -> Comparison:
         bare.execute("PRAGMA synchronous = FULL")
         bare.execute("CREATE TABLE event (id INTEGER PRIMARY KEY, content TEXT)")
         content = json.dumps(EVENT)
-        stack.enter_context(_environment(DATABASE_URL=NOBODY, SOVI_SPOOL_DIR=str(folder)))
+        variables = {"DATABASE_URL": NOBODY, "SOVI_SPOOL_DIR": str(folder)}
+        stack.enter_context(patch.dict(os.environ, variables))
+        client.close()  # the next event reads the environment
+        stack.callback(client.close)
         said = logging.getLogger("sovi_events")
         stack.callback(said.setLevel, said.level)
         said.setLevel(logging.ERROR)  # that nobody answers is what was asked for
@@ -148,19 +132,6 @@ def _spooled(inserts: int, rounds: int) -> Comparison:
             ),
             rounds=rounds,
         )
-
-
-@contextmanager
-def _environment(**variables: str) -> Iterator[None]:
-    before = dict(os.environ)
-    os.environ.update(variables)
-    client.close()  # the next event reads the environment
-    try:
-        yield
-    finally:
-        client.close()
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def _import(module: str) -> Measurement:

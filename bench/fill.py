@@ -8,9 +8,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from psycopg import sql
-
-from events.indexes import INDEXES
 
 from . import mixture
 from .scratch import kept_database, scratch_database
@@ -24,8 +21,7 @@ def run(*, quick: bool = False, rows: int | None = None, keep: bool = False) -> 
     """Fill, print how long it took and what is there; drop it at the end unless it is kept."""
     rows = rows or (QUICK_ROWS if quick else ROWS)
     with filled(rows, keep=keep) as url, psycopg.connect(url) as connection:
-        described = connection.execute(_DESCRIBE).fetchall()
-        for name, size, count in described:
+        for name, size, count in connection.execute(_DESCRIBE):
             print(f"{name:<34} {size:>10} {count:>12,.0f}")
 
 
@@ -64,31 +60,41 @@ def _id_of(name: str) -> str:
 
 
 def fill(url: str, rows: int, *, quiet: bool = False) -> None:
-    """Fill an empty migrated database; indexes and references are made again at the end."""
+    """Fill an empty migrated database."""
     began = time.monotonic()
     with psycopg.connect(url, autocommit=True) as connection:
-        references = connection.execute(_REFERENCES).fetchall()
-        for name, _ in references:
-            _alter(connection, "DROP CONSTRAINT {}", name)
-        standing = [name for (name,) in connection.execute(_INDEXES, [list(INDEXES)])]
-        for name in standing:
-            connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(name)))
-        _insert(connection, rows)
-        inserted = time.monotonic()
-        for name in standing:
-            statement = sql.SQL("CREATE INDEX {} ON system_events " + INDEXES[name])
-            connection.execute("SET maintenance_work_mem = '512MB'")
-            connection.execute(statement.format(sql.Identifier(name)))
-        for name, definition in references:
-            _alter(connection, "ADD CONSTRAINT {} " + definition, name)
+        with without_indexes(connection):
+            _insert(connection, rows)
+            inserted = time.monotonic()
         connection.execute("VACUUM ANALYZE")
         connection.execute("CHECKPOINT")
-    if quiet:
-        return
-    print(
-        f"{rows:,} events in {inserted - began:,.0f} s, "
-        f"their indexes in {time.monotonic() - inserted:,.0f} s"
-    )
+    if not quiet:
+        print(
+            f"{rows:,} events in {inserted - began:,.0f} s, "
+            f"their indexes in {time.monotonic() - inserted:,.0f} s"
+        )
+
+
+@contextmanager
+def without_indexes(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """Drop the table's indexes and references for as long as many rows are written."""
+    statements = connection.execute(_DROP_AND_MAKE).fetchall()
+    for drop, _ in statements:
+        connection.execute(drop)
+    yield
+    connection.execute("SET maintenance_work_mem = '512MB'")
+    for _, make in statements:
+        connection.execute(make)
+
+
+_DROP_AND_MAKE = """
+SELECT format('ALTER TABLE system_events DROP CONSTRAINT %I', conname),
+    format('ALTER TABLE system_events ADD CONSTRAINT %I %s', conname, pg_get_constraintdef(oid))
+FROM pg_constraint WHERE conrelid = 'system_events'::regclass AND contype = 'f'
+UNION ALL
+SELECT format('DROP INDEX %I', indexname), indexdef FROM pg_indexes
+WHERE tablename = 'system_events' AND indexname <> 'system_events_pkey'
+"""
 
 
 def _insert(connection: psycopg.Connection[Any], rows: int) -> None:
@@ -116,19 +122,3 @@ def _insert(connection: psycopg.Connection[Any], rows: int) -> None:
         with connection.transaction():
             client.execute("SELECT setseed(%s)", [first % 997 / 997])
             client.execute(mixture.MAKE_EVENTS, params | chunk)
-
-
-def _alter(connection: psycopg.Connection[Any], change: str, name: str) -> None:
-    statement = sql.SQL("ALTER TABLE system_events " + change).format(sql.Identifier(name))
-    connection.execute(statement)
-
-
-_REFERENCES = """
-SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
-WHERE conrelid = 'system_events'::regclass AND contype = 'f'
-"""
-
-_INDEXES = """
-SELECT relname FROM pg_class JOIN pg_index ON indexrelid = pg_class.oid
-WHERE indrelid = 'system_events'::regclass AND relname = ANY(%s)
-"""

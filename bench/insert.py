@@ -1,22 +1,20 @@
 """Inserts with each index, and with all of them, beside the specification's bare table."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import cycle
 from typing import Any
 
 import psycopg
 
 from events.indexes import INDEXES, MESSAGE_DEFINITION, MESSAGE_INDEX
 
-from .comparison import Comparison, compare, timed
+from .comparison import Comparison, compare, print_table, timed
 from .fill import fill
 from .scratch import scratch_database
-from .table import print_table
 
 COLUMNS = "category, severity, event_type, device_id, account_id, message, context"
 DEFINITIONS = {**INDEXES, MESSAGE_INDEX: MESSAGE_DEFINITION}
-
-Insert = Callable[[str], object]
-"""Inserts into the table of that name."""
 
 
 def run(*, quick: bool = False) -> None:
@@ -30,9 +28,7 @@ def run(*, quick: bool = False) -> None:
             print(f"Into tables of {filled:,} events.")
             inserts = {
                 f"COPY of {batch:,}": lambda table: timed(lambda: _copy(connection, table, rows)),
-                "one by one": lambda table: timed(
-                    _one_by_one(connection, table, rows), count=singles
-                ),
+                "one by one": lambda table: timed(_one_by_one(connection, table, rows), singles),
             }
             print_table("with it", "bare table", _comparisons(connection, inserts, rounds))
 
@@ -67,12 +63,8 @@ def _comparisons(
             connection.execute(statement.encode())
         connection.execute("CHECKPOINT")
         for kind, insert in inserts.items():
-            yield compare(
-                f"{label}, {kind}",
-                lambda insert=insert: insert("indexed"),  # type: ignore[misc]
-                lambda insert=insert: insert("bare"),  # type: ignore[misc]
-                rounds=rounds,
-            )
+            ours, raw = partial(insert, "indexed"), partial(insert, "bare")
+            yield compare(f"{label}, {kind}", ours, raw, rounds=rounds)
         for name in names:
             connection.execute(f"DROP INDEX {name}".encode())
 
@@ -96,10 +88,6 @@ WHERE indrelid = 'indexed'::regclass
 def _one_by_one(
     connection: psycopg.Connection[Any], table: str, rows: list[Any]
 ) -> Callable[[], object]:
-    remaining = iter(rows * 100)
+    remaining = cycle(rows)
     statement = f"INSERT INTO {table} ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s::jsonb)"
-
-    def insert() -> object:
-        return connection.execute(statement.encode(), next(remaining), prepare=True)
-
-    return insert
+    return lambda: connection.execute(statement.encode(), next(remaining), prepare=True)

@@ -1,15 +1,15 @@
 """Requests answered in this process from tables of two sizes, and how long each takes."""
 
 import json
-import os
 import statistics
-import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from .comparison import timed
 from .fill import filled
+from .scratch import set_up_django
 
 SIZES = (100_000, 10_000_000)
 QUICK_SIZES = (500, 2_000)
@@ -24,22 +24,6 @@ class Times(NamedTuple):
     rows: int
 
 
-@contextmanager
-def databases(sizes: Iterable[int], *, keep: bool) -> Iterator[list[str]]:
-    """Yield the names of databases with so many events; kept ones are filled once."""
-    with ExitStack() as stack:
-        urls = [stack.enter_context(filled(rows, keep=keep)) for rows in sizes]
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sovi_site.settings")
-        os.environ.setdefault("DJANGO_ALLOWED_HOSTS", "testserver")
-        import django
-
-        django.setup()
-        yield [urlsplit(url).path.removeprefix("/") for url in urls]
-        from django.db import connection
-
-        connection.close()
-
-
 def print_pages(paths: dict[str, str], *, quick: bool) -> None:
     """Print each page's time at both sizes, their ratio, and how it compares with raw SQL.
 
@@ -47,11 +31,16 @@ def print_pages(paths: dict[str, str], *, quick: bool) -> None:
     over the same statement run with psycopg alone and `json.dumps` of its rows.
     """
     sizes, count = (QUICK_SIZES, 3) if quick else (SIZES, 40)
-    with databases(sizes, keep=not quick) as names:
+    with ExitStack() as stack:
+        urls = [stack.enter_context(filled(rows, keep=not quick)) for rows in sizes]
+        set_up_django()
+        from django.db import connection
+
+        stack.callback(connection.close)
         heads = [f"{rows:,} p50/p95 ms" for rows in sizes]
         print(_LINE.format("", *heads, "p95", "to raw"))
         for name, path in paths.items():
-            small, large = (measured(database, path, count) for database in names)
+            small, large = (measured(url, path, count) for url in urls)
             print(
                 _LINE.format(
                     f"{name} ({small.rows}/{large.rows} rows)",
@@ -63,7 +52,7 @@ def print_pages(paths: dict[str, str], *, quick: bool) -> None:
             )
 
 
-def measured(database: str, path: str, count: int) -> Times:
+def measured(url: str, path: str, count: int) -> Times:
     """Ask for the page so many times, after some to warm up."""
     from django.contrib.auth.models import User
     from django.db import connection
@@ -71,6 +60,7 @@ def measured(database: str, path: str, count: int) -> Times:
 
     from events.models import ApiToken
 
+    database = urlsplit(url).path.removeprefix("/")
     if connection.settings_dict["NAME"] != database:
         connection.close()
         connection.settings_dict["NAME"] = database
@@ -78,7 +68,7 @@ def measured(database: str, path: str, count: int) -> Times:
     ApiToken.objects.filter(user=user).delete()
     _, token = ApiToken.objects.create(user=user)
     # The API is asked by programs, with a token; the admin by people, in a session.
-    client = Client(headers={"Authorization": f"Token {token}"})
+    client = Client(headers={"Authorization": f"Token {token}"}, SERVER_NAME="localhost")
     client.force_login(user)
     statements: list[tuple[str, Any]] = []
 
@@ -106,14 +96,8 @@ def _run(connection: Any, sql: str, params: Any) -> list[Any]:
 
 
 def _seconds(operation: Callable[[], object], count: int) -> list[float]:
-    for _ in range(max(2, count // 10)):
-        operation()
-    taken = []
-    for _ in range(count):
-        began = time.perf_counter()
-        operation()
-        taken.append(time.perf_counter() - began)
-    return taken
+    timed(operation, max(2, count // 10))  # to warm up
+    return timed(operation, count).operation_seconds
 
 
 def _p50(seconds: list[float]) -> float:

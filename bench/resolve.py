@@ -1,16 +1,13 @@
 """A bulk job beside one raw UPDATE over the same rows, and its longest transaction."""
 
-import os
-import time
 from typing import Any
 
 import psycopg
 
-from .comparison import Measurement, compare
-from .scratch import scratch_database
-from .table import print_table
+from .comparison import Measurement, compare, print_table, timed
+from .fill import without_indexes
+from .scratch import scratch_database, set_up_django
 
-ROWS, QUICK_ROWS = 1_000_000, 2000
 FILL = """
 INSERT INTO system_events (id, timestamp, category, severity, event_type, message, context)
 SELECT n, now() - make_interval(secs => (%(rows)s - n) / 10.0),
@@ -24,41 +21,26 @@ UPDATE = """
 UPDATE system_events SET resolved = true, resolved_by = 'human', resolved_at = now()
 WHERE resolved IS NOT TRUE
 """
-INDEXES = """
-SELECT indexname, indexdef FROM pg_indexes
-WHERE tablename = 'system_events' AND indexname <> 'system_events_pkey'
-"""
 
 
 def run(*, quick: bool = False) -> None:
     """Measure and print; `quick` only shows that it runs."""
-    resolve(QUICK_ROWS if quick else ROWS, rounds=1 if quick else 3)
-
-
-def resolve(rows: int, *, rounds: int) -> None:
-    """Resolve so many rows in turns, by a job and by one UPDATE; print the ratio."""
+    rows, rounds = (2000, 1) if quick else (1_000_000, 3)
     transactions: list[float] = []
 
     def ours() -> Measurement:
         _fill(url, rows)
-        began = time.perf_counter()
-        transactions.extend(_run_job(rows))
-        return _took(began)
+        return timed(lambda: transactions.extend(_run_job(rows)))
 
     def raw() -> Measurement:
         _fill(url, rows)
         with psycopg.connect(url, autocommit=True) as connection:
-            began = time.perf_counter()
-            changed = connection.execute(UPDATE).rowcount
-            took = _took(began)
-        _expect(changed, rows)
-        return took
+            return timed(lambda: _expect(connection.execute(UPDATE).rowcount, rows))
 
     with scratch_database("resolve") as url:
-        _set_up_django()
-        print_table(
-            "job", "UPDATE", [compare(f"resolve {rows:,}", ours, raw, rounds=rounds, items=rows)]
-        )
+        set_up_django()
+        compared = compare(f"resolve {rows:,}", ours, raw, rounds=rounds, items=rows)
+        print_table("job", "UPDATE", [compared])
     longest = max(transactions) * 1000
     print(f"Longest transaction: {longest:.0f} ms, of {len(transactions)}.")
 
@@ -67,22 +49,10 @@ def _fill(url: str, rows: int) -> None:
     """Make the same table again: full, its indexes new, nothing left of the lap before."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("TRUNCATE system_events, event_actions, event_bulk_jobs")
-        indexes = connection.execute(INDEXES).fetchall()
-        for name, _ in indexes:
-            connection.execute(f"DROP INDEX {name}")
-        connection.execute(FILL, {"rows": rows})
-        for _, definition in indexes:
-            connection.execute(definition)
+        with without_indexes(connection):
+            connection.execute(FILL, {"rows": rows})
         connection.execute("SELECT setval('system_events_id_seq', %s)", [rows])
         connection.execute("VACUUM ANALYZE system_events")
-
-
-def _set_up_django() -> None:
-    """Once the environment names the scratch database: it is read but once."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sovi_site.settings")
-    import django
-
-    django.setup()
 
 
 def _run_job(rows: int) -> list[float]:
@@ -100,11 +70,6 @@ def _run_job(rows: int) -> list[float]:
     connection.close()
     _expect(ran.changed, rows)
     return seconds
-
-
-def _took(began: float) -> Measurement:
-    seconds = time.perf_counter() - began
-    return Measurement(seconds, [seconds])
 
 
 def _expect(changed: int, rows: int) -> None:

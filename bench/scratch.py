@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+import django
 import psycopg
 from psycopg import sql
 
 from sovi_events import database
 
 ROOT = Path(__file__).resolve().parent.parent
+DROP = "DROP DATABASE IF EXISTS {} WITH (FORCE)"
 
 
 @contextmanager
@@ -24,59 +27,53 @@ def scratch_database(name: str, *, migrate: bool = True) -> Iterator[str]:
     reaches the operator's tables. The user needs CREATEDB. Raises psycopg.OperationalError and
     subprocess.CalledProcessError.
     """
-    before = os.environ.get(database.VARIABLE)
     # Asked now: with DATABASE_URL set to the scratch database it would answer with that.
     server: dict[str, Any] = database.parameters()
     own = f"bench_{name}_{os.getpid()}"
-    url = database.connection_string(own)
-    _maintain(server, "DROP DATABASE IF EXISTS {} WITH (FORCE)", own)
-    _maintain(server, "CREATE DATABASE {}", own)
-    os.environ[database.VARIABLE] = url
+    _maintain(server, DROP, own)
     try:
-        if migrate:
-            _migrate()
-        yield url
+        with kept_database(own, migrate=migrate) as (url, _):
+            yield url
     finally:
-        _restore(before)
-        _maintain(server, "DROP DATABASE IF EXISTS {} WITH (FORCE)", own)
+        _maintain(server, DROP, own)
 
 
 @contextmanager
-def kept_database(name: str) -> Iterator[tuple[str, bool]]:
+def kept_database(name: str, *, migrate: bool = True) -> Iterator[tuple[str, bool]]:
     """Like `scratch_database`, under this very name, and it stays.
 
     Yields its URL and whether it is new. One whose first user failed is dropped again.
     """
-    before = os.environ.get(database.VARIABLE)
     server: dict[str, Any] = database.parameters()
     url = database.connection_string(name)
-    with psycopg.connect(**server, autocommit=True) as connection:
-        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
+    with psycopg.connect(**server) as connection:
+        found = connection.execute("SELECT FROM pg_database WHERE datname = %s", [name])
         is_new = found.fetchone() is None
     if is_new:
         _maintain(server, "CREATE DATABASE {}", name)
-    os.environ[database.VARIABLE] = url
     try:
-        _migrate()
-        yield url, is_new
+        with patch.dict(os.environ, {database.VARIABLE: url}):
+            if migrate:
+                manage("migrate", "--verbosity", "0")
+            yield url, is_new
     except BaseException:
         if is_new:
-            _maintain(server, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+            _maintain(server, DROP, name)
         raise
-    finally:
-        _restore(before)
 
 
-def _migrate() -> None:
-    command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-    subprocess.run(command, cwd=ROOT, check=True)
+def manage(*arguments: str, **variables: str) -> str:
+    """Run a command of manage.py in the database that DATABASE_URL names; return its stdout."""
+    command = [sys.executable, "manage.py", *arguments]
+    environment = os.environ | variables
+    done = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE)
+    return done.stdout.decode()
 
 
-def _restore(before: str | None) -> None:
-    if before is None:
-        del os.environ[database.VARIABLE]
-    else:
-        os.environ[database.VARIABLE] = before
+def set_up_django() -> None:
+    """Load Django, once DATABASE_URL names the database: its settings are read but once."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sovi_site.settings")
+    django.setup()
 
 
 def _maintain(server: dict[str, Any], statement: str, name: str) -> None:

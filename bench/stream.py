@@ -1,21 +1,19 @@
 """The event stream beside LISTEN alone, and beside an ASGI application that only writes."""
 
 import asyncio
-import os
 import random
 import statistics
-import subprocess
-import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.request import urlopen
 
 import psycopg
 
-from .scratch import ROOT, scratch_database
+from .scratch import manage, scratch_database
 from .web import Reader, Web, close, connect, serving
 
 APPLICATION = "sovi_site.asgi:application"
@@ -53,13 +51,9 @@ def run(*, quick: bool = False) -> None:
 
 def _token() -> str:
     """Make a user and a token in the scratch database."""
-    user = {"DJANGO_SUPERUSER_PASSWORD": "bench"}
-    made = ("createsuperuser", "--noinput", "--username", "bench", "--email", "")
-    manage = (sys.executable, "manage.py")
-    run = {"cwd": ROOT, "check": True, "capture_output": True, "text": True}
-    subprocess.run([*manage, *made], env=os.environ | user, **run)  # type: ignore[call-overload]
-    made_token = subprocess.run([*manage, "create_api_token", "bench"], **run)  # type: ignore[call-overload]
-    return str(made_token.stdout).strip()
+    user = ("--noinput", "--username", "bench", "--email", "")
+    manage("createsuperuser", *user, DJANGO_SUPERUSER_PASSWORD="bench")  # noqa: S106
+    return manage("create_api_token", "bench").strip()
 
 
 # -- From commit to client ------------------------------------------------------------------------
@@ -67,27 +61,20 @@ def _token() -> str:
 
 def _latency(url: str, web: Web, token: str, events: int) -> None:
     """Send events one by one; a stream's client and a bare LISTEN wait for each."""
-    streamed: dict[int, float] = {}
-    notified: dict[int, float] = {}
     ready = threading.Barrier(3)
-    threads = [
-        threading.Thread(target=_read_stream, args=(web, token, events, streamed, ready)),
-        threading.Thread(target=_listen, args=(url, events, notified, ready)),
-    ]
-    for thread in threads:
-        thread.start()
-    ready.wait(PATIENCE_SECONDS)
     committed = {}
     dice = random.Random(1)
-    with psycopg.connect(url) as connection:
+    with ThreadPoolExecutor(2) as threads, psycopg.connect(url) as connection:
+        reading = threads.submit(_read_stream, web, token, events, ready)
+        listening = threads.submit(_listen, url, events, ready)
+        ready.wait(PATIENCE_SECONDS)
         for number in range(events):
             time.sleep(dice.uniform(0.005, 0.025))
             connection.execute(ROW, [f"number {number}."])
             connection.execute("SELECT pg_notify(%s, %s)", [CHANNEL, str(number)])
             committed[number] = time.perf_counter()
             connection.commit()
-    for thread in threads:
-        thread.join(PATIENCE_SECONDS)
+        streamed, notified = reading.result(), listening.result()
     for percent, at_most in ((50, 3), (99, 5)):
         ours, raw = (_percentile(committed, seen, percent) for seen in (streamed, notified))
         _row(
@@ -98,29 +85,30 @@ def _latency(url: str, web: Web, token: str, events: int) -> None:
         )
 
 
-def _read_stream(
-    web: Web, token: str, events: int, seen: dict[int, float], ready: threading.Barrier
-) -> None:
+def _read_stream(web: Web, token: str, events: int, ready: threading.Barrier) -> dict[int, float]:
+    """Return when each of so many events came."""
     connection = HTTPConnection("127.0.0.1", web.port, timeout=PATIENCE_SECONDS)
     connection.request("GET", STREAM, headers={"Authorization": f"Token {token}"})
     response = connection.getresponse()
     while not response.readline().startswith(b"id:"):
         pass
     ready.wait(PATIENCE_SECONDS)
+    seen: dict[int, float] = {}
     while len(seen) < events:
         line = response.readline()
         if line.startswith(b"data:"):
             now = time.perf_counter()
             seen[int(line.partition(b"number ")[2].partition(b".")[0])] = now
     connection.close()
+    return seen
 
 
-def _listen(url: str, events: int, seen: dict[int, float], ready: threading.Barrier) -> None:
+def _listen(url: str, events: int, ready: threading.Barrier) -> dict[int, float]:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"LISTEN {CHANNEL}")
         ready.wait(PATIENCE_SECONDS)
-        for notification in connection.notifies(timeout=PATIENCE_SECONDS, stop_after=events):
-            seen[int(notification.payload)] = time.perf_counter()
+        notifications = connection.notifies(timeout=PATIENCE_SECONDS, stop_after=events)
+        return {int(it.payload): time.perf_counter() for it in notifications}
 
 
 def _percentile(committed: dict[int, float], seen: dict[int, float], percent: int) -> float:
@@ -188,10 +176,10 @@ async def _idle(url: str, web: Web, token: str, clients: int, seconds: float) ->
     warm = await connect(web.port, 20, STREAM, token=token, **MARKS)
     close(warm)
     few = await _queries_per_second(url, seconds)
-    memory = web.memory_bytes
+    memory = web.process.memory_info().rss
     others = await connect(web.port, clients - 1, STREAM, token=token, **MARKS)
     many = await _queries_per_second(url, seconds)
-    each = (web.memory_bytes - memory) / (clients - 1)
+    each = (web.process.memory_info().rss - memory) / (clients - 1)
     close(one + others)
     _row("memory of an idle stream", f"{each / 1024:.0f} KB", "", "(at most 100 KB)")
     _row(

@@ -3,28 +3,24 @@
 import asyncio
 import os
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
-from urllib.request import urlopen
 
+import httpx
 import psutil
 
 from .scratch import ROOT
 
-START_SECONDS = 30.0
+RETRIES = 7
+"""Of a connection, in 30 seconds: the pauses between them double."""
 
 
 class Web(NamedTuple):
     port: int
-    process: psutil.Process
-
-    @property
-    def memory_bytes(self) -> int:
-        return int(self.process.memory_info().rss)
+    process: psutil.Popen
 
 
 @contextmanager
@@ -34,29 +30,18 @@ def serving(application: str, path: str, **environment: str) -> Iterator[Web]:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     command = (sys.executable, "-m", "uvicorn", application, "--port", str(port))
-    process = subprocess.Popen(
+    process = psutil.Popen(
         [*command, "--log-level", "warning", "--timeout-graceful-shutdown", "3"],
         cwd=ROOT,
         env=os.environ | environment,
     )
     try:
-        _wait_for(f"http://127.0.0.1:{port}{path}", process)
-        yield Web(port, psutil.Process(process.pid))
+        with httpx.Client(transport=httpx.HTTPTransport(retries=RETRIES)) as client:
+            client.get(f"http://127.0.0.1:{port}{path}")
+        yield Web(port, process)
     finally:
         process.terminate()
         process.wait(timeout=20)
-
-
-def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            urlopen(url, timeout=5).close()  # noqa: S310 - our own address
-            return
-        except OSError:
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
 
 
 class Reader(asyncio.Protocol):
@@ -88,25 +73,22 @@ class Reader(asyncio.Protocol):
 async def connect(
     port: int, count: int, path: str, *, token: str = "", begin: bytes, mark: bytes
 ) -> list[Reader]:
-    """Open so many streams, some at a time; return once each has begun."""
+    """Open so many streams, some at a time; return once each has begun. The first keeps all."""
     request = (
         f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Token {token}\r\n\r\n"
     ).encode()
     loop = asyncio.get_running_loop()
-    readers: list[Reader] = []
-    while len(readers) < count:
-        some = []
-        for _ in range(min(20, count - len(readers))):
-            keep = not readers and not some
+    places = asyncio.Semaphore(20)
+
+    async def open_one(keep: bool) -> Reader:
+        async with places:
             _, reader = await loop.create_connection(
-                lambda keep=keep: Reader(request, begin, mark, keep=keep),  # type: ignore[misc]
-                "127.0.0.1",
-                port,
+                lambda: Reader(request, begin, mark, keep=keep), "127.0.0.1", port
             )
-            some.append(reader)
-        await asyncio.gather(*(reader.begun for reader in some))
-        readers += some
-    return readers
+            await reader.begun
+            return reader
+
+    return await asyncio.gather(*(open_one(keep=number == 0) for number in range(count)))
 
 
 def close(readers: list[Reader]) -> None:
