@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 import sys
+from contextlib import suppress
 
 import psycopg
 
@@ -22,14 +23,11 @@ def main() -> int:
     options = _options()
     try:
         run = Run(options.seed, options.rate)
-        try:
+        with suppress(KeyboardInterrupt):
             run.play(options.backfill, options.duration)
-        except KeyboardInterrupt:
-            pass
-        finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, signal.SIG_IGN)
-            all_stopped = run.stop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        all_stopped = run.stop()
     except KeyboardInterrupt:
         return 0
     except psycopg.OperationalError as error:

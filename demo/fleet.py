@@ -1,11 +1,10 @@
 """Everyone who tells the story, and how much they have to tell."""
 
 from itertools import takewhile
-from typing import NamedTuple
 
 from .cast import Cast
-from .dashboard import Dashboard
 from .device import DeviceLoop
+from .logins import Dashboard
 from .outages import HABITS, HOUR, Outages
 from .scheduler import SchedulerVoice
 from .storyteller import Moment, Storyteller
@@ -13,23 +12,14 @@ from .storyteller import Moment, Storyteller
 SAMPLE_HOURS = 48
 
 
-class Fleet(NamedTuple):
+class Fleet:
     """The storytellers of one run."""
 
-    outages: Outages
-    scheduler: SchedulerVoice
-    devices: tuple[DeviceLoop, ...]
-    dashboard: Dashboard
-
-    @classmethod
-    def of(cls, cast: Cast, seed: int) -> "Fleet":
-        outages = Outages(seed)
-        return cls(
-            outages,
-            SchedulerVoice(len(cast.devices), seed, outages),
-            tuple(DeviceLoop(device, cast, seed, outages) for device in cast.devices),
-            Dashboard(cast.accounts, seed, outages),
-        )
+    def __init__(self, cast: Cast, seed: int) -> None:
+        self.outages = Outages(seed)
+        self.scheduler = SchedulerVoice(len(cast.devices), seed, self.outages)
+        self.dashboard = Dashboard(cast.accounts, seed, self.outages)
+        self.devices = [DeviceLoop(device, cast, seed, self.outages) for device in cast.devices]
 
     @property
     def tellers(self) -> tuple[Storyteller, ...]:
@@ -45,7 +35,7 @@ def events_per_second(cast: Cast, seed: int) -> float:
     """Return how many events a simulated second has on average, by telling the story once."""
     seconds = SAMPLE_HOURS * HOUR
     told = 0
-    for teller in Fleet.of(cast, seed).tellers:
+    for teller in Fleet(cast, seed).tellers:
         for item in takewhile(lambda item: item.at < seconds, teller.story()):
             told += isinstance(item, Moment)
     return told / seconds

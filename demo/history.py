@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import psycopg
 from psycopg.types.json import Jsonb
@@ -42,8 +41,7 @@ def backfill(stories: Iterable[Story], seconds: float) -> tuple[list[Story], int
 
 def _write(past: list[tuple[int, Item]], began: datetime) -> int:
     ids: dict[tuple[int, int], int] = {}
-    parameters: dict[str, Any] = database.parameters() | {"application_name": "sovi.demo"}
-    with psycopg.connect(**parameters) as connection:
+    with psycopg.connect(database.connection_string(), application_name="sovi.demo") as connection:
         for place, item in past:
             if isinstance(item, Moment):
                 values = item.arguments()

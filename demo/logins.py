@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import count
 
 from .cast import PlayedAccount
-from .outages import CAPTCHA
+from .outages import CAPTCHA, Outages
 from .storyteller import Moment, Moments, Story, Storyteller
 
 _CAPTCHAS = {"tiktok": ("slide", "rotate", "3d"), "instagram": ("recaptcha", "image")}
@@ -58,3 +58,16 @@ class LoginTeller(Storyteller):
             task_id=task,
             timeout_sec=seconds,
         )
+
+
+class Dashboard(LoginTeller):
+    """The dashboard, where people log accounts in by hand."""
+
+    def __init__(self, accounts: tuple[PlayedAccount, ...], seed: int, outages: Outages) -> None:
+        super().__init__("dashboard", seed, outages)
+        self._accounts = accounts
+
+    def story(self) -> Story:
+        while True:
+            self.pause(10, 40)
+            yield from self.login(self.rng.choice(self._accounts), "account")

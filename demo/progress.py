@@ -58,12 +58,12 @@ class Progress:
                 + (f"; out: {', '.join(out)}" if out else "")
             )
 
-    def summary(self) -> str:
-        """Return what was done from beginning to end."""
+    def summary(self) -> None:
+        """Say what was done from beginning to end."""
         with self._lock:
             severities = ", ".join(f"{count:,} {name}" for name, count in self._severities.items())
             seconds = time.monotonic() - self._began
-            return (
+            say(
                 f"Emitted {self._rate()} in {seconds:.0f} s ({severities or 'nothing'}) "
                 f"and resolved {self._resolved:,}."
             )

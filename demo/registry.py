@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from typing import Any, LiteralString
+from uuid import UUID
 
 import psycopg
+from psycopg import sql
 
 from sovi_events import database
 
@@ -13,8 +15,7 @@ ADD_DEVICE = "INSERT INTO devices (id, name) VALUES (%s, %s) ON CONFLICT DO NOTH
 ADD_ACCOUNT = (
     "INSERT INTO accounts (id, platform, username) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
 )
-FIND_DEVICES = "SELECT id FROM devices WHERE id = ANY(%s)"
-FIND_ACCOUNTS = "SELECT id FROM accounts WHERE id = ANY(%s)"
+FIND = sql.SQL("SELECT id FROM {} WHERE id = ANY(%s)")
 ANY_DEVICES = "SELECT id, name FROM devices WHERE name IS NOT NULL ORDER BY id LIMIT %s"
 ANY_ACCOUNTS = """
 SELECT id, platform::text, username FROM accounts
@@ -29,24 +30,20 @@ def register() -> tuple[Cast, list[str]]:
     and without any the events name no device or account. Raises psycopg.OperationalError.
     """
     cast = own_cast()
-    accounts = (*cast.accounts, *cast.reserve)
-    parameters: dict[str, Any] = database.parameters() | {"application_name": "sovi.demo"}
-    connection = psycopg.connect(**parameters, autocommit=True)
-    with connection:
-        notes = [
-            *_add(connection, "devices", ADD_DEVICE, [it[:2] for it in cast.devices]),
-            *_add(connection, "accounts", ADD_ACCOUNT, accounts),
-        ]
-        known = _ids(connection, FIND_DEVICES, [it.id for it in cast.devices])
+    notes: list[str] = []
+    with psycopg.connect(
+        database.connection_string(), application_name="sovi.demo", autocommit=True
+    ) as connection:
+        known = _add(connection, "devices", ADD_DEVICE, [it[:2] for it in cast.devices], notes)
         devices = tuple(it for it in cast.devices if it.id in known)
         if not devices:
             rows = connection.execute(ANY_DEVICES, [len(cast.devices)]).fetchall()
             devices = tuple(
-                PlayedDevice(identity, name, FIRST_WDA_PORT + place)
-                for place, (identity, name) in enumerate(rows)
+                PlayedDevice(*row, FIRST_WDA_PORT + place) for place, row in enumerate(rows)
             )
             notes.append(_substitutes("devices", len(devices)))
-        known = _ids(connection, FIND_ACCOUNTS, [it.id for it in accounts])
+        accounts = (*cast.accounts, *cast.reserve)
+        known = _add(connection, "accounts", ADD_ACCOUNT, accounts, notes)
         warmed = tuple(it for it in cast.accounts if it.id in known)
         if not warmed:
             rows = connection.execute(ANY_ACCOUNTS, [len(cast.accounts)]).fetchall()
@@ -63,22 +60,22 @@ def register() -> tuple[Cast, list[str]]:
 
 
 def _add(
-    connection: psycopg.Connection[Any], table: str, statement: LiteralString, rows: Sequence[Any]
-) -> list[str]:
+    connection: psycopg.Connection[Any],
+    table: str,
+    statement: LiteralString,
+    rows: Sequence[Any],
+    notes: list[str],
+) -> set[UUID]:
+    """Add rows as far as the table takes them; return the ids of those that are there."""
     try:
         with connection.transaction():
             connection.cursor().executemany(statement, rows)
     except psycopg.OperationalError:
         raise
     except psycopg.Error as error:
-        return [f"Cannot add the demo's own {table}: {error.diag.message_primary}."]
-    return []
-
-
-def _ids(
-    connection: psycopg.Connection[Any], statement: LiteralString, ids: Sequence[object]
-) -> set[Any]:
-    return {row[0] for row in connection.execute(statement, [list(ids)])}
+        notes.append(f"Cannot add the demo's own {table}: {error.diag.message_primary}.")
+    find = FIND.format(sql.Identifier(table))
+    return {row[0] for row in connection.execute(find, [[row[0] for row in rows]])}
 
 
 def _substitutes(table: str, count: int) -> str:

@@ -26,7 +26,7 @@ class Run:
         cast, notes = register()
         for note in notes:
             say(note)
-        self._fleet = Fleet.of(cast, seed)
+        self._fleet = Fleet(cast, seed)
         self._speed = rate / events_per_second(cast, seed)
         self._stop = threading.Event()
         self._progress = Progress()
@@ -62,7 +62,7 @@ class Run:
         deadline = time.monotonic() + STOP_SECONDS
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        say(self._progress.summary())
+        self._progress.summary()
         return not any(thread.is_alive() for thread in self._threads)
 
     def _start(self, target: Callable[[], None]) -> None:

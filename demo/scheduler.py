@@ -1,5 +1,7 @@
 """The scheduler itself: its start, and its restarts for maintenance."""
 
+from typing import Any
+
 from .outages import MINUTE, SCHEDULER, Outages
 from .storyteller import Moment, Story, Storyteller
 
@@ -36,5 +38,5 @@ class SchedulerVoice(Storyteller):
     def stopped(self) -> Moment:
         return self._tell("scheduler_stopped")
 
-    def _tell(self, event_type: str, **context: object) -> Moment:
+    def _tell(self, event_type: str, **context: Any) -> Moment:
         return self.tell(event_type, device_count=self._device_count, **context)

@@ -26,15 +26,12 @@ class Moment(NamedTuple):
     at: float
     number: int
     category: str
+    severity: str
     event_type: str
     message: str
     device: PlayedDevice | None
     account: PlayedAccount | None
     context: dict[str, object]
-
-    @property
-    def severity(self) -> str:
-        return _SEVERITY[self.category, self.event_type]
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments of `events.emit`."""
@@ -95,17 +92,13 @@ class Storyteller:
             context = {"platform": account.platform, **context}
         elif self.device:
             context = {"device_name": self.device.name, **context}
+        place = f"on {self.device.name}" if self.device else f"from the {self._name}"
         message = MESSAGES[event_type].format(
-            account=account, device=self.device, place=self._place, **context
+            account=account, device=self.device, place=place, **context
         )
         category = category or _CATEGORY[event_type]
-        return Moment(
-            self.at, self._told, category, event_type, message, self.device, account, context
-        )
-
-    @property
-    def _place(self) -> str:
-        return f"on {self.device.name}" if self.device else f"from the {self._name}"
+        kind = (category, _SEVERITY[category, event_type], event_type)
+        return Moment(self.at, self._told, *kind, message, self.device, account, context)
 
     def until_it_works(self, attempt: Callable[..., Moments], *of: object, over: str) -> Story:
         """Repeat an attempt until it tells of no failure; `over` says that it worked at last."""

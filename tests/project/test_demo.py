@@ -83,11 +83,9 @@ def rows() -> list[dict[str, Any]]:
 
 def items(seed: int, hours: float) -> list[Item]:
     """Return what everyone tells in the first simulated hours, in order of time."""
-    fleet = Fleet.of(own_cast(), seed)
-    tellers = (fleet.scheduler, fleet.dashboard, *fleet.devices)
     told = [
         item
-        for teller in tellers
+        for teller in Fleet(own_cast(), seed).tellers
         for item in takewhile(lambda item: item.at < hours * HOUR, teller.story())
     ]
     return sorted(told, key=lambda item: item.at)
@@ -119,7 +117,7 @@ def test_every_known_event_is_told_with_the_fields_of_its_convention(
 
 def test_recovery_follows_a_burst(transactional_db: None, start: Callable[..., Demo]) -> None:
     story = items(1, 240)
-    outage = Fleet.of(own_cast(), 1).outages.next_window("tiktok", 0)
+    outage = Fleet(own_cast(), 1).outages.next_window("tiktok", 0)
     hit = [
         item
         for item in story
@@ -173,7 +171,7 @@ def test_the_same_seed_tells_the_same_story(
     demo.wait_for(lambda: len(rows()) > 300)
     demo.stop()
     written = rows()
-    for loop in Fleet.of(own_cast(), 7).devices:
+    for loop in Fleet(own_cast(), 7).devices:
         # The dashboard's logins have no device, so a device's rows are its thread's.
         told = [row["message"] for row in written if row["device_id"] == loop.device.id]
         story = (item for item in loop.story() if isinstance(item, Moment))
