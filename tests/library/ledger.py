@@ -1,24 +1,8 @@
-"""What scripts that emit begin with, and the ledger of what they were answered."""
+"""The ledger of what programs that emit were answered."""
 
 from pathlib import Path
 
 from machine import Machine
-
-EMIT = """
-import asyncio, atexit, json, os, signal, sys, threading, time
-import sovi_events
-from sovi import events
-
-def emit(message):
-    return events.emit("scheduler", "info", "warming_complete", message)
-"""
-WITH_LEDGER = f"""{EMIT}
-ledger = os.open("ledger", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-
-def noted(message):
-    event_id = emit(message)
-    os.write(ledger, f"{{message}} {{event_id or '-'}} 0\\n".encode())
-"""
 
 
 def noted(path: Path) -> dict[str, int | None]:

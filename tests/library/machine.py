@@ -16,6 +16,7 @@ from killable import ROOT, Killable
 from patience import eventually
 
 HERE = Path(__file__).parent
+PROGRAMS = HERE / "programs"
 ANSWER_SECONDS = 60
 EXIT_SECONDS = 60
 
@@ -67,6 +68,10 @@ class Machine:
         path.write_text(script)
         return self.finish(self.start(path), seconds)
 
+    def program(self, name: str, *arguments: object, seconds: float = EXIT_SECONDS) -> str:
+        """Run one of `programs` like a script."""
+        return self.finish(self.start(PROGRAMS / name, *arguments), seconds)
+
     def spool(self, *arguments: str, status: int = 0, seconds: float = EXIT_SECONDS) -> str:
         """Run `python -m sovi_events.spool`, which must exit with `status`; return its stdout."""
         process = self.start("-m", "sovi_events.spool", *arguments)
@@ -114,6 +119,15 @@ class Machine:
         with self.server.session(self.dbname) as session:
             cursor = session.execute(statement)
             return cursor.fetchall() if cursor.description else []
+
+    def delay_inserts(self, seconds: float, when: str) -> None:
+        """Let each row for which the condition holds take so long to insert."""
+        self.execute(f"""
+            CREATE FUNCTION delay() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN PERFORM pg_sleep({seconds}); RETURN NEW; END $$;
+            CREATE TRIGGER delay BEFORE INSERT ON system_events FOR EACH ROW
+            WHEN ({when}) EXECUTE FUNCTION delay()
+        """)
 
     def await_exactly(self, messages: list[str], seconds: float = EXIT_SECONDS) -> None:
         """Wait until every message is in the table; fail if one is missing or there twice."""

@@ -2,19 +2,8 @@
 
 import pytest
 from killable import Killable
-from ledger import EMIT, WITH_LEDGER, assert_stored, flushed, noted
-from machine import Machine
-
-WITH_HANDLER = f"""{WITH_LEDGER}
-handled, handling = 0, False
-def handle(number, frame):
-    global handled, handling
-    if not handling:
-        handling = True
-        handled += 1
-        noted(f"handler/{{handled}}")
-        handling = False
-"""
+from ledger import assert_stored, flushed, noted
+from machine import PROGRAMS, Machine
 
 
 @pytest.mark.parametrize("away", [False, True], ids=["", "in_an_outage"])
@@ -23,28 +12,7 @@ def test_a_signal_handler_emits_while_emit_is_running(
 ) -> None:
     if away:
         killable.kill()
-    machine.run(f"""{WITH_LEDGER}
-handled = depth = 0
-def handle(number, frame):
-    global handled, depth
-    if depth < 2:
-        depth += 1
-        handled += 1
-        noted(f"handler/{{handled}}")
-        depth -= 1
-def work(thread):
-    for number in range(100): noted(f"{{thread}}/{{number}}")
-threads = [threading.Thread(target=work, args=[thread]) for thread in range(2)]
-signal.signal(signal.SIGALRM, handle)
-signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
-for thread in threads: thread.start()
-number = 0
-while number < 100 or handled < 50:
-    noted(f"main/{{number}}")
-    number += 1
-signal.setitimer(signal.ITIMER_REAL, 0)
-for thread in threads: thread.join()
-""")
+    machine.program("handler_amid_emit.py")
     if away:
         killable.start()
     flushed(machine)
@@ -59,20 +27,7 @@ def test_a_signal_handler_emits_while_flush_and_emit_many_are_running(
 ) -> None:
     if away:
         killable.kill()
-    machine.run(f"""{WITH_HANDLER}
-given = {{"category": "auth", "severity": "info", "event_type": "captcha_failed"}}
-signal.signal(signal.SIGALRM, handle)
-signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
-number = 0
-while handled < 500:
-    number += 1
-    messages = [f"many {{number}}/{{it}}" for it in range(2)]
-    ids = events.emit_many({{**given, "message": message}} for message in messages)
-    for message, event_id in zip(messages, ids):
-        os.write(ledger, f"{{message}} {{event_id or '-'}} 0\\n".encode())
-    for _ in range(50): events.flush(timeout=0.0005)
-signal.setitimer(signal.ITIMER_REAL, 0)
-""")
+    machine.program("handler_amid_flush.py")
     if away:
         killable.start()
     flushed(machine)
@@ -86,42 +41,7 @@ def test_a_handler_that_raises_amid_emit_leaves_others_and_the_next_emit_working
     machine.variables["SOVI_EMIT_TIMEOUT_SECONDS"] = "0.5"
     if away:
         killable.kill()
-    said = machine.run(
-        f"""{WITH_LEDGER}
-import random
-class Interrupt(Exception): pass
-def interrupt(number, frame):
-    raise Interrupt
-signal.signal(signal.SIGALRM, interrupt)
-longest = 0.0
-def work():
-    global longest
-    for number in range(300):
-        began = time.monotonic()
-        noted(f"thread/{{number}}")
-        longest = max(longest, time.monotonic() - began)
-thread = threading.Thread(target=work)
-thread.start()
-chosen = random.Random(3)
-tried = interrupted = 0
-while tried < 500:
-    tried += 1
-    began = time.monotonic()
-    try:
-        signal.setitimer(signal.ITIMER_REAL, chosen.uniform(0.0001, 0.002))
-        event_id = emit(f"interrupted/{{tried}}")
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        os.write(ledger, f"interrupted/{{tried}} {{event_id or '-'}} 0\\n".encode())
-    except Interrupt:
-        interrupted += 1
-    longest = max(longest, time.monotonic() - began)
-thread.join()
-began = time.monotonic()
-noted("last")
-print(interrupted, time.monotonic() - began, longest)
-""",
-        seconds=20,
-    )
+    said = machine.program("handler_raises.py", seconds=20)
     interrupted, seconds, longest = map(float, said.split())
     assert interrupted >= 20
     assert seconds < 2
@@ -141,21 +61,9 @@ def test_a_signal_handler_does_not_wait_for_a_database_known_to_hang(
     machine: Machine, killable: Killable
 ) -> None:
     machine.variables["SOVI_EMIT_TIMEOUT_SECONDS"] = "0.5"
-    machine.run(f"{EMIT}\nemit('before')")
+    machine.program("emit_one.py", "before")
     killable.suspend()
-    machine.run(
-        f"""{WITH_HANDLER}
-noted("first")
-signal.signal(signal.SIGALRM, handle)
-signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
-number = 0
-while handled < 30:
-    number += 1
-    noted(f"main/{{number}}")
-signal.setitimer(signal.ITIMER_REAL, 0)
-""",
-        seconds=10,
-    )
+    machine.program("handler_amid_hanging_emit.py", seconds=10)
     killable.resume()
     flushed(machine)
     assert_stored(machine, noted(machine.folder / "ledger") | {"before": None})
@@ -165,25 +73,7 @@ def test_a_signal_handler_emits_while_its_thread_forks_in_an_outage(
     machine: Machine, killable: Killable
 ) -> None:
     killable.kill()
-    machine.run(f"""
-import os, signal
-def interrupt():
-    signal.raise_signal(signal.SIGUSR1)
-# Before the library's: so they run last before a fork, and first after it.
-os.register_at_fork(before=interrupt, after_in_parent=interrupt, after_in_child=interrupt)
-def handle(number, frame):
-    noted(f"handler/{{os.getpid()}}/{{time.time_ns()}}")
-signal.signal(signal.SIGUSR1, handle)
-{WITH_LEDGER}
-noted("first")
-for number in range(3):
-    pid = os.fork()
-    if not pid:
-        noted(f"child/{{number}}")
-        os._exit(0)
-    assert os.waitpid(pid, 0)[1] == 0
-    noted(f"parent/{{number}}")
-""")
+    machine.program("handler_amid_fork.py")
     killable.start()
     flushed(machine)
     answered = noted(machine.folder / "ledger")
@@ -192,32 +82,12 @@ for number in range(3):
 
 
 def test_both_go_on_where_a_handler_forks_amid_emit(machine: Machine) -> None:
-    machine.execute("""
-        CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-            IF NEW.message = 'slow' THEN PERFORM pg_sleep(0.5); END IF;
-            RETURN NEW;
-        END $$;
-        CREATE TRIGGER slow BEFORE INSERT ON system_events FOR EACH ROW EXECUTE FUNCTION slow()
-    """)
-    machine.run(f"""{WITH_LEDGER}
-parent = os.getpid()
-signal.signal(signal.SIGALRM, lambda number, frame: os.fork())
-for number in range(20): emit(f"before {{number}}")  # by now this thread stores by itself
-signal.setitimer(signal.ITIMER_REAL, 0.1)
-emit("slow")
-noted(f"after/{{os.getpid()}}")
-if os.getpid() != parent: os._exit(0)
-assert os.wait()[1] == 0
-""")
+    machine.delay_inserts(0.5, "NEW.message = 'slow'")
+    machine.program("handler_forks.py")
     flushed(machine)
     answered = noted(machine.folder / "ledger")
     assert len(answered) == 2
     machine.await_exactly([*answered, "slow", *(f"before {number}" for number in range(20))])
-
-
-RAISING = f"""{WITH_LEDGER}
-from raising import raise_at
-"""
 
 
 @pytest.mark.parametrize("away", [False, True], ids=["", "in_an_outage"])
@@ -227,27 +97,7 @@ def test_a_handler_that_raises_amid_a_fork_stops_nobody_from_emitting(
     machine.variables["SOVI_EMIT_TIMEOUT_SECONDS"] = "0.5"
     if away:
         killable.kill()
-    said = machine.run(f"""{RAISING}
-noted("first")
-parent = os.getpid()
-raised = []
-sys.unraisablehook = lambda it: raised.append(it.exc_type)
-for point in range(100):
-    raise_at(point)
-    pid = os.fork()
-    sys.settrace(None)
-    if not pid:
-        for number in range(5): noted(f"child/{{point}}/{{number}}")
-        os._exit(0)
-    for number in range(5): noted(f"parent of/{{point}}/{{number}}")
-    assert os.waitpid(pid, 0)[1] == 0
-    thread = threading.Thread(target=noted, args=[f"thread/{{point}}"])
-    thread.start()
-    thread.join()
-    noted(f"parent/{{point}}")
-    if len(raised) <= point: break
-print(len(raised))
-""")
+    said = machine.program("raise_amid_fork.py")
     assert int(said) > 2
     if away:
         killable.start()
@@ -264,20 +114,7 @@ def test_at_whatever_line_a_handler_raises_the_next_emit_stores_and_nothing_is_s
     machine.variables["SOVI_EMIT_TIMEOUT_SECONDS"] = "5"
     if away:
         killable.kill()
-    said = machine.run(f"""{RAISING}
-noted("first")
-held = []
-for point in range(400):
-    raise_at(point)
-    try:
-        emit(f"interrupted/{{point}}")
-    except KeyboardInterrupt as error:
-        held.append(error)  # with the frames, and what they hold
-    sys.settrace(None)
-    noted(f"after/{{point}}")
-    if len(held) <= point: break
-print(len(held))
-""")
+    said = machine.program("raise_amid_emit.py")
     assert 20 < int(said) < 400
     if away:
         killable.start()
@@ -293,26 +130,7 @@ def test_a_handler_that_flushes_does_not_wait_for_the_emit_it_interrupted(
     machine: Machine, killable: Killable
 ) -> None:
     killable.kill()
-    machine.run(f"""{WITH_LEDGER}
-noted("first")
-handled = handling = 0
-def handle(number, frame):
-    global handled, handling
-    if not handling:
-        handling = True
-        handled += 1
-        noted(f"before/{{handled}}")
-        events.flush(timeout=0.01)
-        noted(f"after/{{handled}}")
-        handling = False
-signal.signal(signal.SIGALRM, handle)
-signal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)
-number = 0
-while handled < 100:
-    number += 1
-    noted(f"main/{{number}}")
-signal.setitimer(signal.ITIMER_REAL, 0)
-""")
+    machine.program("handler_flushes.py")
     killable.start()
     flushed(machine)
     assert_stored(machine, noted(machine.folder / "ledger"))
@@ -322,71 +140,20 @@ def test_an_emit_takes_no_lock_that_a_handler_that_raises_could_leave_taken(
     machine: Machine, killable: Killable
 ) -> None:
     machine.variables["SOVI_EMIT_TIMEOUT_SECONDS"] = "0.5"
-    script = f"""{EMIT}
-taken = set()
-def watch(frame, what, argument):
-    code = frame.f_code
-    if what == "call" and code.co_filename == threading.__file__ and code.co_name != "is_set":
-        taken.add(code.co_qualname)
-def emit_watched():
-    sys.setprofile(watch)
-    emit("x")
-    sys.setprofile(None)
-def work():
-    for _ in range(50): emit_watched()
-emit("the first starts a thread, which takes some")
-threads = [threading.Thread(target=work) for _ in range(4)]
-for thread in threads: thread.start()
-for thread in threads: thread.join()
-print(sorted(name for name in taken if name.startswith(("Event.", "Condition.", "Semaphore."))))
-"""
-    assert machine.run(script).strip() == "[]"
+    assert machine.program("locks_taken.py").strip() == "[]"
     killable.kill()
-    assert machine.run(script).strip() == "[]"
+    assert machine.program("locks_taken.py").strip() == "[]"
 
 
 def test_a_task_that_is_interrupted_leaves_the_next_storing(machine: Machine) -> None:
     machine.variables["SOVI_EMIT_TIMEOUT_SECONDS"] = "5"
-    machine.run(f"""{EMIT}
-async def emit_some():
-    assert await events.async_emit("auth", "info", "captcha_failed", "first")
-    for point in range(60):
-        left = point
-        def interrupt(frame, what, argument):
-            nonlocal left
-            if not left:
-                sys.settrace(None)
-                raise KeyboardInterrupt
-            left -= "sovi_events" in frame.f_code.co_filename
-            return interrupt
-        try:
-            sys.settrace(interrupt)
-            await events.async_emit("auth", "info", "captcha_failed", f"interrupted/{{point}}")
-        except KeyboardInterrupt:
-            pass
-        sys.settrace(None)
-        assert await events.async_emit("auth", "info", "captcha_failed", f"after/{{point}}")
-        if left > 0: break
-asyncio.run(emit_some())
-""")
+    machine.program("interrupted_task.py")
     rows = machine.rows()
     assert len(set(rows)) == len(rows), "an event is stored twice"
 
 
 def test_what_emits_while_the_library_reads_it_does_not_wait_for_itself(machine: Machine) -> None:
-    said = machine.run(f"""{EMIT}
-class Emitting:
-    def __str__(self):
-        print(emit("from within"))
-        return "said"
-given = {{"category": "auth", "severity": "info", "event_type": "captcha_failed"}}
-many = [{{**given, "message": f"{{number}}"}} for number in range(600)]
-many[-1]["context"] = {{"object": Emitting()}}
-began = time.monotonic()
-assert all(events.emit_many(many))
-assert time.monotonic() - began < 1.5
-assert events.flush()
-""")
+    said = machine.program("emit_amid_emit_many.py")
     assert said == "None\n"
     assert sorted(machine.rows()) == sorted(["from within", *map(str, range(600))])
 
@@ -422,27 +189,7 @@ logging.getLogger("sovi_events").addHandler(Stuck())
 
 
 def test_a_mapping_that_raises_costs_those_who_emit_beside_it_nothing(machine: Machine) -> None:
-    machine.run(f"""{EMIT}
-from collections.abc import Mapping
-class Broken(Mapping):
-    def __iter__(self): raise KeyError("gone")
-    def __len__(self): return 4
-    def __getitem__(self, key): raise KeyError(key)
-emit("first")
-good = dict(category="device", severity="info", event_type="x", message="m")
-answers = []
-def many():
-    try: events.emit_many([good] * 550 + [Broken()])
-    except events.InvalidEvent as error: answers.append(str(error))
-threads = [threading.Thread(target=many)]
-threads += [threading.Thread(target=lambda: answers.append(emit("beside"))) for _ in range(3)]
-for thread in threads: thread.start()
-for thread in threads: thread.join()
-answers.sort(key=str)
-assert "events[550]: can't be read: KeyError" in answers.pop(), answers
-assert None not in answers and len(answers) == 3, answers
-assert events.flush(0)
-""")
+    machine.program("mapping_raises.py")
     assert machine.rows() == ["first", "beside", "beside", "beside"]
 
 
@@ -453,26 +200,7 @@ def test_a_program_that_closes_while_others_emit_loses_neither_them_nor_itself(
     with killable.session(machine.dbname) as other:
         with other.transaction():
             other.execute("LOCK TABLE system_events IN ACCESS EXCLUSIVE MODE")
-            process = machine.start(
-                "-c",
-                f"""{EMIT}
-import socket
-from sovi_events import client
-ids = []
-waiting = threading.Thread(target=lambda: ids.append(emit("waits for a lock")))
-waiting.start()
-time.sleep(0.5)
-client.close()
-print("closed", flush=True)
-# Whatever the program opens now takes the place of what was freed.
-pairs = [socket.socketpair() for _ in range(20)]
-for pair in pairs:
-    for one in pair: one.send(b"x" * 9)
-held = [bytearray(os.urandom(size)) for size in range(900, 3000, 4)]
-waiting.join()
-assert ids[0]
-""",
-            )
+            process = machine.start(PROGRAMS / "close_amid_emit.py")
             assert process.stdout
             assert process.stdout.readline() == b"closed\n"
         machine.finish(process)

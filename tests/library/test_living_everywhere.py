@@ -9,9 +9,9 @@ from typing import Any
 
 import httpx
 import pytest
-from killable import ROOT, Killable
-from ledger import EMIT, WITH_LEDGER, assert_stored, flushed, noted
-from machine import Machine
+from killable import Killable
+from ledger import assert_stored, flushed, noted
+from machine import PROGRAMS, Machine
 from patience import eventually
 
 SESSIONS = """
@@ -112,26 +112,7 @@ answered
 
 
 def test_an_event_outlives_the_django_transaction_that_rolls_back(machine: Machine) -> None:
-    said = machine.run(f"""
-import os, sys
-sys.path.insert(0, {str(ROOT)!r})
-os.environ["DJANGO_SETTINGS_MODULE"] = "sovi_site.settings"
-import django
-django.setup()
-from django.db import transaction
-from events.models import Device
-from sovi import events
-
-class Undone(Exception): pass
-
-try:
-    with transaction.atomic():
-        Device.objects.create(name="iPhone-A")
-        print(events.emit("device", "info", "app_installed", "kept"))
-        raise Undone
-except Undone:
-    print(Device.objects.count())
-""")
+    said = machine.program("emit_in_transaction.py")
     event_id, devices = map(int, said.split())
     assert devices == 0
     assert machine.rows("message, id") == [("kept", event_id)]
@@ -139,75 +120,26 @@ except Undone:
 
 # -- Forks ----------------------------------------------------------------------------------------
 
-FORKING = f"""{WITH_LEDGER}
-def emit_some(prefix):
-    def work(thread):
-        for number in range(20): noted(f"{{prefix}}/{{thread}}/{{number}}")
-    threads = [threading.Thread(target=work, args=[thread]) for thread in range(3)]
-    for thread in threads: thread.start()
-    for thread in threads: thread.join()
 
-def fork_some():
-    children = []
-    for child in range(4):
-        pid = os.fork()
-        if not pid:
-            try:
-                emit_some(f"child{{child}}")
-            except BaseException:
-                import traceback
-                traceback.print_exc()
-                os._exit(1)
-            os._exit(0)
-        children.append(pid)
-    return children
-
-def join(children):
-    assert [os.waitpid(pid, 0)[1] for pid in children] == [0] * len(children)
-"""
-
-
-@pytest.mark.parametrize("first", ["", "noted('first')"], ids=["before_use", "after_use"])
+@pytest.mark.parametrize("first", [[], ["first"]], ids=["before_use", "after_use"])
 @pytest.mark.parametrize("away", [False, True], ids=["", "in_an_outage"])
 def test_forked_children_and_their_parent_go_on_emitting(
-    machine: Machine, killable: Killable, first: str, away: bool
+    machine: Machine, killable: Killable, first: list[str], away: bool
 ) -> None:
     if away:
         killable.kill()
-    machine.run(f"""{FORKING}
-{first}
-children = fork_some()
-emit_some("parent")
-join(children)
-""")
+    machine.program("forked_children.py", *first)
     if away:
         killable.start()
         flushed(machine)
     answered = noted(machine.folder / "ledger")
-    assert len(answered) == 5 * 60 + bool(first)
+    assert len(answered) == 5 * 60 + len(first)
     assert away or all(answered.values())
     assert_stored(machine, answered)
 
 
 def test_forks_while_threads_are_emitting_leave_no_child_hanging(machine: Machine) -> None:
-    machine.run(f"""{FORKING}
-ended = threading.Event()
-def busy(name):
-    number = 0
-    while not ended.is_set():
-        number += 1
-        noted(f"busy{{name}}/{{number}}")
-threads = [threading.Thread(target=busy, args=[name]) for name in range(4)]
-for thread in threads: thread.start()
-for generation in range(5):
-    pid = os.fork()
-    if not pid:
-        for number in range(10): noted(f"child{{generation}}/{{number}}")
-        os._exit(0)
-    join([pid])
-ended.set()
-for thread in threads: thread.join()
-""")
+    machine.program("fork_beside_threads.py")
     answered = noted(machine.folder / "ledger")
     assert all(answered.values())
     assert_stored(machine, answered)
@@ -217,27 +149,7 @@ def test_threads_that_fork_at_once_in_an_outage_hang_nobody(
     machine: Machine, killable: Killable
 ) -> None:
     killable.kill()
-    machine.run(f"""{FORKING}
-noted("first")
-ended = threading.Event()
-def busy():
-    number = 0
-    while not ended.is_set():
-        number += 1
-        noted(f"busy/{{number}}")
-def fork():
-    for _ in range(40):
-        pid = os.fork()
-        if not pid: os._exit(0)
-        join([pid])
-emitting = threading.Thread(target=busy)
-emitting.start()
-threads = [threading.Thread(target=fork) for _ in range(4)]
-for thread in threads: thread.start()
-for thread in threads: thread.join()
-ended.set()
-emitting.join()
-""")
+    machine.program("threads_fork.py")
     killable.start()
     flushed(machine)
     assert_stored(machine, noted(machine.folder / "ledger"))
@@ -247,25 +159,7 @@ def test_what_a_child_spools_is_kept_though_its_parent_closed_before_the_fork(
     machine: Machine, killable: Killable
 ) -> None:
     killable.kill()
-    machine.run(f"""{FORKING}
-import gc
-from sovi_events import client
-noted("parent")
-client.close()
-started, ended = os.pipe(), os.pipe()
-pid = os.fork()
-if not pid:
-    noted("child 1")
-    os.write(started[1], b".")
-    os.read(ended[0], 1)
-    noted("child 2")
-    os.kill(os.getpid(), signal.SIGKILL)
-os.read(started[0], 1)
-while len(sys._current_frames()) > 1: time.sleep(0.01)
-gc.collect()
-os.write(ended[1], b".")
-os.waitpid(pid, 0)
-""")
+    machine.program("fork_after_close.py")
     killable.start()
     flushed(machine)
     assert_stored(machine, noted(machine.folder / "ledger"))
@@ -273,17 +167,7 @@ os.waitpid(pid, 0)
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_the_workers_of_multiprocessing_emit(machine: Machine, method: str) -> None:
-    said = machine.run(f"""{EMIT}
-import multiprocessing
-if __name__ == "__main__":
-    answered = {{"parent": emit("parent")}}
-    with multiprocessing.get_context({method!r}).Pool(3) as pool:
-        messages = [f"event {{number}}" for number in range(60)]
-        answered |= zip(messages, pool.map(emit, messages, chunksize=5))
-        pool.close()
-        pool.join()
-    print(json.dumps(answered))
-""")
+    said = machine.program("worker_pool.py", method)
     answered: dict[str, Any] = json.loads(said)
     assert len(answered) == 61
     assert all(answered.values())
@@ -293,16 +177,10 @@ if __name__ == "__main__":
 def test_the_workers_of_gunicorn_emit_after_it_has_and_as_they_come_and_go(
     machine: Machine,
 ) -> None:
-    (machine.folder / "served.py").write_text(f"""{EMIT}
-emit("while loading, before it forks")
-def application(environ, start_response):
-    answer = str(emit(environ["QUERY_STRING"])).encode()
-    start_response("200 OK", [("Content-Length", str(len(answer)))])
-    return [answer]
-""")
     where = str(machine.folder / "gunicorn.sock")
     options = ["--preload", "--workers=2", "--threads=2", "--max-requests=10"]
-    server = machine.start("-m", "gunicorn", *options, f"--bind=unix:{where}", "served")
+    options += [f"--pythonpath={PROGRAMS}", f"--bind=unix:{where}"]
+    server = machine.start("-m", "gunicorn", *options, "served")
     answered = {}
     eventually(lambda: listens(where), machine.errors)
     with httpx.Client(transport=httpx.HTTPTransport(uds=where)) as client:
@@ -326,19 +204,7 @@ def listens(path: str) -> bool:
 def test_events_at_exit_are_stored(machine: Machine, killable: Killable, away: bool) -> None:
     if away:
         killable.kill()
-    machine.run(
-        """
-import atexit, os
-def registered_before(): noted("registered before")
-atexit.register(registered_before)
-"""
-        + WITH_LEDGER
-        + """
-atexit.register(noted, "registered after")
-noted("in time")
-sys.exit()
-"""
-    )
+    machine.program("emit_at_exit.py")
     if away:
         killable.start()
         flushed(machine)
@@ -350,24 +216,16 @@ sys.exit()
 
 def test_an_exit_in_an_outage_waits_for_no_database(machine: Machine, killable: Killable) -> None:
     machine.variables["SOVI_EMIT_TIMEOUT_SECONDS"] = "0.5"
-    machine.run(f"{EMIT}\nemit('before')")
+    machine.program("emit_one.py", "before")
     killable.suspend()
-    machine.run(f"{EMIT}\nassert emit('during') is None", seconds=10)
+    assert machine.program("emit_one.py", "during", seconds=10) == "None\n"
     killable.resume()
     flushed(machine)
     assert machine.rows() == ["before", "during"]
 
 
 def test_what_daemon_threads_emitted_until_the_exit_is_stored(machine: Machine) -> None:
-    machine.run(f"""{WITH_LEDGER}
-def forever(thread):
-    number = 0
-    while True:
-        number += 1
-        noted(f"{{thread}}/{{number}}")
-for thread in range(4): threading.Thread(target=forever, args=[thread], daemon=True).start()
-while os.fstat(ledger).st_size < 2000: time.sleep(0.01)
-""")
+    machine.program("exit_beside_daemons.py")
     flushed(machine)
     answered = noted(machine.folder / "ledger")
     stored = dict(machine.rows("message, id"))
@@ -390,17 +248,8 @@ def test_a_sigkill_at_any_instant_takes_nothing_that_emit_returned_for(
     ledger.touch()
     seconds = random.Random(4)
     for victim in range(FULL_VICTIMS if soak else SHORT_VICTIMS):
-        script = machine.folder / "victim.py"
-        script.write_text(f"""{WITH_LEDGER}
-def forever(thread):
-    number = 0
-    while True:
-        number += 1
-        noted(f"{{sys.argv[1]}}/{{thread}}/{{number}}")
-for thread in range(3): threading.Thread(target=forever, args=[thread]).start()
-""")
         size = ledger.stat().st_size + seconds.randrange(1, 3000)
-        process = machine.start(script, victim)
+        process = machine.start(PROGRAMS / "emit_forever.py", victim)
         eventually(lambda size=size: ledger.stat().st_size > size, "the victim does not emit")
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
@@ -417,15 +266,7 @@ for thread in range(3): threading.Thread(target=forever, args=[thread]).start()
 
 
 def test_a_program_that_emits_no_more_has_no_thread_left(machine: Machine) -> None:
-    machine.run(f"""{EMIT}
-before = os.listdir("/proc/self/task")
-assert emit("one")
-deadline = time.monotonic() + 20
-while os.listdir("/proc/self/task") != before:
-    assert time.monotonic() < deadline
-    time.sleep(0.01)
-assert emit("two")
-""")
+    machine.program("idle_threads.py")
     assert machine.rows() == ["one", "two"]
 
 
@@ -435,13 +276,7 @@ def test_what_finalizers_emit_while_the_interpreter_ends_is_stored(
 ) -> None:
     if away:
         killable.kill()
-    machine.run(f"""{WITH_LEDGER}
-class Last:
-    def __init__(self, noted): self.noted = noted
-    def __del__(self): self.noted("finalizer")
-last = Last(noted)
-noted("before")
-""")
+    machine.program("emit_in_finalizer.py")
     if away:
         killable.start()
     flushed(machine)

@@ -315,13 +315,7 @@ events.emit_many([{**event, "message": message} for message in ("good", "bad")])
 def test_a_batch_that_takes_too_long_holds_neither_live_events_nor_those_behind_it(
     machine: Machine, killable: Killable
 ) -> None:
-    machine.execute("""
-        CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-            IF NEW.message = 'slow' THEN PERFORM pg_sleep(3600); END IF;
-            RETURN NEW;
-        END $$;
-        CREATE TRIGGER slow BEFORE INSERT ON system_events FOR EACH ROW EXECUTE FUNCTION slow()
-    """)
+    machine.delay_inserts(3600, "NEW.message = 'slow'")
     killable.kill()
     producer = machine.producer()
     producer.run("import sovi_events.spool.drain as drain; drain.GROUP_SECONDS = 0.3")
@@ -333,7 +327,7 @@ def test_a_batch_that_takes_too_long_holds_neither_live_events_nor_those_behind_
         lambda: {f"behind {n}" for n in range(20)} <= set(machine.rows()), "those behind it wait"
     )
     producer.kill()
-    machine.execute("DROP TRIGGER slow ON system_events")
+    machine.execute("DROP TRIGGER delay ON system_events")
     machine.spool("drain")
     assert machine.rows().count("slow") == 1
 
