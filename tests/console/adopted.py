@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from streaming import ROOT, eventually
+from patience import eventually
+from streaming import ROOT
 
 from events.indexes import INDEXES
 

@@ -1,8 +1,7 @@
 """Bulk jobs to run, and what else goes on while they do."""
 
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,7 +17,6 @@ from events.models.multirange import ids_in
 
 OPERATOR = Actor("ada", "human", "admin")
 COLLEAGUE = Actor("grace", "human", "api")
-PATIENCE_SECONDS = 60
 
 
 def add_many(count: int, **columns: Any) -> list[int]:
@@ -74,12 +72,3 @@ def slow_updates(*, milliseconds: int) -> Iterator[None]:
             yield
         finally:
             cursor.execute("DROP FUNCTION dawdle CASCADE")
-
-
-def wait_for(condition: Callable[[], Any]) -> Any:
-    """Return what the condition answers once that is true."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (answer := condition()):
-        assert time.monotonic() < deadline, "It did not happen."
-        time.sleep(0.02)
-    return answer

@@ -16,6 +16,7 @@ import httpx
 import psycopg
 from django.contrib.auth import get_user_model
 from django.http import QueryDict
+from patience import PATIENCE_SECONDS, eventually
 from ports import free_port
 
 from events.filters.query_string import read_query
@@ -25,7 +26,6 @@ from events.stream.hub import Hub, Limits
 from events.stream.selection import Selection
 from events.web.authentication import Credential
 
-PATIENCE_SECONDS = 60.0
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -230,11 +230,3 @@ async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not condition():  # noqa: ASYNC110 - what makes it true signals nothing
             await asyncio.sleep(0.005)
-
-
-def eventually(condition: Callable[[], object]) -> None:
-    """Wait for a condition that comes true elsewhere."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true"
-        time.sleep(0.02)

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 from admin_rows import LIST, messages_of, staff_in, text_of
-from bulk_jobs import add_many, make_job, unresolved, wait_for
+from bulk_jobs import add_many, make_job, unresolved
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from patience import eventually
 
 from events.bulk.runner import run
 from events.bulk.workers import workers
@@ -98,7 +99,7 @@ def test_a_confirmed_preview_becomes_a_job_that_resolves_them(
     assert response.redirect_chain == [(f"{JOBS}{job.pk}/change/", 302)]
     assert (job.actor, job.actor_kind, job.face) == ("admin", "human", "admin")
     assert job.reason == "Known outage"
-    wait_for(lambda: not BulkJob.objects.get().is_open)
+    eventually(lambda: not BulkJob.objects.get().is_open)
     shown = text_of(admin_client.get(f"{JOBS}{job.pk}/change/"))
     assert "Done" in shown and "<strong>600</strong>" in shown
     assert 'max="100" value="100"' in shown
@@ -135,11 +136,11 @@ def test_a_job_is_stopped_and_continued_from_its_page(
     workers.wait(30)
     stopped = make_job(state="running")
     admin_client.post(f"{JOBS}{stopped.pk}/stop/")
-    wait_for(lambda: BulkJob.objects.get(pk=stopped.pk).state == "stopped")
+    eventually(lambda: BulkJob.objects.get(pk=stopped.pk).state == "stopped")
     page = text_of(admin_client.get(f"{JOBS}{stopped.pk}/change/"))
     assert "Stopped" in page and "Go on" in page
     admin_client.post(f"{JOBS}{stopped.pk}/go-on/")
-    wait_for(lambda: BulkJob.objects.get(pk=stopped.pk).state == "done")
+    eventually(lambda: BulkJob.objects.get(pk=stopped.pk).state == "done")
 
 
 def test_looking_at_a_job_whose_runner_died_has_it_run(
@@ -149,7 +150,7 @@ def test_looking_at_a_job_whose_runner_died_has_it_run(
         add_many(3)
         job = make_job(state="running")
         admin_client.get(address.replace("%s", str(job.pk)))
-        wait_for(lambda pk=job.pk: BulkJob.objects.get(pk=pk).state == "done")
+        eventually(lambda pk=job.pk: BulkJob.objects.get(pk=pk).state == "done")
     assert unresolved() == []
 
 

@@ -18,7 +18,8 @@ from adopted import (
     Database,
     Writers,
 )
-from streaming import eventually, run_server
+from patience import eventually
+from streaming import run_server
 
 from events.indexes import INDEXES, MESSAGE_INDEX
 

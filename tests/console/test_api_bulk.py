@@ -6,12 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from bulk_jobs import COLLEAGUE, act, add_many, make_job, unresolved, wait_for
+from bulk_jobs import COLLEAGUE, act, add_many, make_job, unresolved
 from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from patience import eventually
 
 from events.bulk.workers import workers
 from events.models import ApiToken, BulkJob, EventAction, SystemEvent
@@ -121,7 +122,7 @@ def test_a_token_confirms_the_preview_and_the_job_does_it(running_jobs: None) ->
         job = api.get(answer.headers["Location"]).json()
         return job if job["state"] == "done" else None
 
-    job = wait_for(done)
+    job = eventually(done)
     assert (job["changed"], job["expected"], job["progress"]) == (600, 600, 1.0)
     assert unresolved() == late
 
@@ -217,7 +218,7 @@ def test_a_job_is_stopped_and_one_that_has_ended_stays_as_it_is(running_jobs: No
     answer = api.post(f"/api/events/jobs/{job.pk}/stop")
     assert answer.status_code == 200
     assert answer.json()["state"] in ("stopping", "stopped")
-    wait_for(lambda: BulkJob.objects.get().state == "stopped")
+    eventually(lambda: BulkJob.objects.get().state == "stopped")
     assert api.post(f"/api/events/jobs/{job.pk}/stop").json()["state"] == "stopped"
     assert api.post(f"/api/events/jobs/{job.pk}/stop", {"why": "x"}).status_code == 400
     assert len(unresolved()) == 3
@@ -229,7 +230,7 @@ def test_following_a_job_whose_runner_died_has_it_run(running_jobs: None) -> Non
     job = make_job(state="running")
     act("resolve", ids[:1])
     api.get(f"/api/events/jobs/{job.pk}")
-    wait_for(lambda: BulkJob.objects.get().state == "done")
+    eventually(lambda: BulkJob.objects.get().state == "done")
     assert BulkJob.objects.get().changed == 2
 
 

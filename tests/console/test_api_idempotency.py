@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from emission import EVENT, a_client, a_producer, ids, numbered, run, send, stored
-from streaming import eventually
+from patience import eventually
 
 from events.models import EventReceipt
 from sovi_events import database

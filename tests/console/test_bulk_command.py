@@ -11,8 +11,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from bulk_jobs import COLLEAGUE, add_many, make_job, recorded, unresolved, wait_for
+from bulk_jobs import COLLEAGUE, add_many, make_job, recorded, unresolved
 from django.core.management import CommandError, call_command
+from patience import eventually
 
 from events.models import BulkJob, EventAction, SystemEvent
 from sovi_events import database
@@ -103,7 +104,7 @@ def test_ctrl_c_stops_between_chunks_and_says_how_to_go_on() -> None:
         other.execute("SELECT FROM system_events WHERE id = %s FOR UPDATE", [ids[200]])
         process = command("--all", "--yes", stderr=end)
         os.close(end)
-        wait_for(lambda: unresolved() == ids[200:])
+        eventually(lambda: unresolved() == ids[200:])
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=60)
     job = BulkJob.objects.get()
@@ -125,7 +126,7 @@ def test_a_job_that_another_runs_is_watched_to_its_end() -> None:
     with psycopg.connect(database.connection_string()) as other:
         other.execute("SELECT FROM system_events WHERE id = %s FOR UPDATE", [ids[200]])
         first = command("--job", str(job.pk))
-        wait_for(lambda: unresolved() == ids[200:])
+        eventually(lambda: unresolved() == ids[200:])
         second = command("--job", str(job.pk))
         with pytest.raises(subprocess.TimeoutExpired):
             second.communicate(timeout=3)
@@ -140,7 +141,7 @@ def test_a_killed_runner_loses_nothing_and_repeats_nothing() -> None:
     with psycopg.connect(database.connection_string()) as other:
         other.execute("SELECT FROM system_events WHERE id = %s FOR UPDATE", [ids[200]])
         killed = command("--job", str(job.pk))
-        wait_for(lambda: unresolved() == ids[200:])
+        eventually(lambda: unresolved() == ids[200:])
         killed.kill()
         killed.communicate()
     job.refresh_from_db()

@@ -14,9 +14,9 @@ from bulk_jobs import (
     recorded,
     slow_updates,
     unresolved,
-    wait_for,
 )
 from django.db import connection, connections
+from patience import eventually
 
 from events.bulk import advisory_lock
 from events.bulk.batch_size import MAX_ROWS, TARGET_SECONDS, BatchSize
@@ -92,7 +92,7 @@ def test_what_someone_acts_on_between_choice_and_change_is_left_alone() -> None:
         # Holds a row, so that the job has chosen it, and waits for it, when it is acted on.
         colleague.execute("SELECT FROM system_events WHERE id = %s FOR UPDATE", [ids[9]])
         done = _in_thread(lambda: run(job.pk))
-        wait_for(lambda: _waiting_for_locks())
+        eventually(lambda: _waiting_for_locks())
         colleague.execute(
             "INSERT INTO event_actions (action, actor, actor_kind, face, operation, events)"
             " VALUES ('reopen', 'grace', 'human', 'api', gen_random_uuid(),"
@@ -199,7 +199,7 @@ def test_a_row_that_another_holds_is_waited_for_in_short_turns() -> None:
         other.execute("SELECT FROM system_events WHERE id = %s FOR UPDATE", [ids[2]])
         thread = _in_thread(lambda: run(job.pk))
         # Those before it are not held back for long by the one.
-        wait_for(lambda: unresolved() == ids[2:])
+        eventually(lambda: unresolved() == ids[2:])
         assert BulkJob.objects.filter(pk=job.pk).stop() == 1
         thread.join()
     job.refresh_from_db()

@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from bulk_jobs import add_many, make_job, recorded, unresolved, wait_for
+from bulk_jobs import add_many, make_job, recorded, unresolved
+from patience import eventually
 from streaming import make_token, run_server
 
 from events.bulk.workers import Workers
@@ -41,13 +42,13 @@ def test_another_web_server_takes_over_where_one_ended(tmp_path: Path, number: i
     token = make_token()
     with held_up(ids[200]), run_server(tmp_path / "first.log") as (url, first):
         job = confirmed(url, token)
-        wait_for(lambda: unresolved() == ids[200:])
+        eventually(lambda: unresolved() == ids[200:])
         with run_server(tmp_path / "second.log", **WATCHING):
             first.send_signal(number)
             first.wait(timeout=30)
     assert BulkJob.objects.get().state == "running"
     with run_server(tmp_path / "third.log", **WATCHING):
-        wait_for(lambda: BulkJob.objects.get().state == "done")
+        eventually(lambda: BulkJob.objects.get().state == "done")
     job.refresh_from_db()
     assert job.changed == 300
     assert recorded() == ids
@@ -61,9 +62,9 @@ def test_a_server_killed_amid_a_chunk_loses_nothing_and_repeats_nothing(tmp_path
         run_server(tmp_path / "running.log") as (url, running),
     ):
         job = confirmed(url, token)
-        wait_for(lambda: BulkJob.objects.get().changed)
+        eventually(lambda: BulkJob.objects.get().changed)
         running.kill()
-        wait_for(lambda: BulkJob.objects.get().state == "done")
+        eventually(lambda: BulkJob.objects.get().state == "done")
     job.refresh_from_db()
     assert job.changed == 20_000
     assert recorded() == ids
@@ -90,7 +91,7 @@ def test_workers_that_are_closed_leave_the_job_to_others() -> None:
     workers = Workers()
     with held_up(ids[200]):
         workers.wake()
-        wait_for(lambda: unresolved() == ids[200:])
+        eventually(lambda: unresolved() == ids[200:])
         workers.close()
         workers.wake()
         workers.wait(30)
@@ -108,7 +109,7 @@ def test_a_runner_whose_session_is_cut_is_followed_by_another() -> None:
     workers = Workers()
     with held_up(ids[200]) as other:
         workers.wake()
-        wait_for(lambda: unresolved() == ids[200:])
+        eventually(lambda: unresolved() == ids[200:])
         other.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_locks"
             " WHERE locktype = 'advisory' AND objid = %s",
@@ -127,5 +128,5 @@ def test_a_watch_finds_jobs_that_nobody_runs() -> None:
     workers.watch(0.1)
     add_many(3)
     make_job(state="running")
-    wait_for(lambda: BulkJob.objects.get().state == "done")
+    eventually(lambda: BulkJob.objects.get().state == "done")
     workers.close()

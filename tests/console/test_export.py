@@ -20,7 +20,8 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
-from streaming import eventually, insert, make_token, run_server, writer
+from patience import eventually
+from streaming import insert, make_token, run_server, writer
 
 from events.export.formats import CSV, NDJSON
 from events.models import ApiToken, Device, SystemEvent

@@ -60,17 +60,17 @@ def test_any_text_arrives_whatever_the_terminals_encoding_is(
         asyncio.run(scenario())
 
 
-def test_a_notification_wakes_an_idle_hub() -> None:
+def test_a_notification_wakes_an_idle_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follower, "IDLE_SECONDS", 3600)
+
     async def scenario() -> None:
         async with a_hub() as hub, collecting(hub) as one:
             with writer() as connection:
-                await until(lambda: hub.follower.polls > 5)
+                await until(lambda: hub.follower.polls > follower.QUICK_POLLS)
                 event_id = insert(connection)
                 connection.execute(f"NOTIFY {follower.CHANNEL}")
                 connection.commit()
-                committed = time.monotonic()
                 await until(lambda: one.ids == [event_id])
-                assert time.monotonic() - committed < 0.5
 
     asyncio.run(scenario())
 

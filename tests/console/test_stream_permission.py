@@ -11,7 +11,8 @@ from django.contrib.auth.models import Group
 from django.contrib.sessions.models import Session
 from django.db.models import F
 from django.test import Client as Browser
-from streaming import Stream, eventually, insert, run_server, writer
+from patience import eventually
+from streaming import Stream, insert, run_server, writer
 
 from events.models import ApiToken
 

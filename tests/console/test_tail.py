@@ -14,7 +14,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from streaming import PATIENCE_SECONDS, ROOT, insert, make_token, run_server, writer
+from patience import PATIENCE_SECONDS
+from streaming import ROOT, insert, make_token, run_server, writer
 
 from sovi import events
 

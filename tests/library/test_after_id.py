@@ -50,10 +50,9 @@ def test_a_page_ends_before_what_an_open_transaction_may_still_bring(
     assert higher > max(lower)
     assert ids(library.get_events()) == [higher, first]  # newest first shows what is visible
 
-    started = time.monotonic()
+    # Both return, though the transaction is still open.
     assert ids(library.get_events(after_id=first)) == []
     assert ids(library.get_events(after_id=0)) == [first]
-    assert time.monotonic() - started < 5
 
     (writer.commit if commits else writer.rollback)()
     expected = [*lower, higher] if commits else [higher]

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from uuid import UUID
 import psycopg
 import pytest
 from django.db import connection, transaction
+from patience import PATIENCE_SECONDS, eventually
 from psycopg.rows import namedtuple_row
 
 from events.models import Device, SystemEvent
@@ -27,14 +27,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 ARGUMENTS = ("scheduler", "info", "warming_complete", "Warmed")
 GIVEN = dict(zip(("category", "severity", "event_type", "message"), ARGUMENTS, strict=True))
-DEADLINE_SECONDS = 60
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "It did not come about"
-        time.sleep(0.01)
 
 
 def sessions(like: str = "sovi.events%") -> list[int]:
@@ -281,7 +273,7 @@ def test_loops_one_after_the_other_leave_no_session_behind(
 def test_loops_in_several_threads_read_on_a_session_each_emit_on_one_and_leave_none(
     recwarn: pytest.WarningsRecorder,
 ) -> None:
-    together = threading.Barrier(4, timeout=DEADLINE_SECONDS)
+    together = threading.Barrier(4, timeout=PATIENCE_SECONDS)
 
     async def main() -> tuple[int, int]:
         await asyncio.gather(*(events.async_emit(*ARGUMENTS) for _ in range(25)))
@@ -383,8 +375,8 @@ def test_a_fork_while_another_thread_is_in_a_call_does_not_hang_the_child() -> N
         child = in_child(lambda: (signal.alarm(20), events.get_events(), events.emit(*ARGUMENTS)))
         assert ended_well(child)
         blocker.rollback()
-        waiting.result(DEADLINE_SECONDS)
-    assert events.flush(DEADLINE_SECONDS)
+        waiting.result(PATIENCE_SECONDS)
+    assert events.flush(PATIENCE_SECONDS)
     assert SystemEvent.objects.count() == 3
 
 
@@ -434,7 +426,7 @@ def test_a_child_that_exits_as_programs_do_leaves_its_parents_sessions_alone() -
         stderr=subprocess.PIPE,
         text=True,
     ) as program:
-        output, errors = program.communicate(timeout=DEADLINE_SECONDS)
+        output, errors = program.communicate(timeout=PATIENCE_SECONDS)
     assert (program.returncode, output, errors) == (0, "of the child True True\n", "")
 
 
@@ -480,7 +472,7 @@ def test_a_session_cut_in_a_query_is_an_outage_and_the_next_call_works() -> None
         eventually(somebody_waits)
         cut_sessions()
         with pytest.raises(events.DatabaseUnavailable, match="terminating connection"):
-            waiting.result(DEADLINE_SECONDS)
+            waiting.result(PATIENCE_SECONDS)
     assert events.get_events() == []
 
 
@@ -492,7 +484,7 @@ def test_an_event_whose_session_was_cut_is_sent_again_and_stored_once() -> None:
         eventually(somebody_waits)
         cut_sessions()
         blocker.rollback()
-        event_id = waiting.result(DEADLINE_SECONDS)
+        event_id = waiting.result(PATIENCE_SECONDS)
     assert [row["id"] for row in events.get_events(event_type="cut")] == [event_id]
 
 

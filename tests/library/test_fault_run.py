@@ -12,7 +12,7 @@ import pytest
 from cutting_proxy import CuttingProxy
 from killable import Killable
 from machine import HERE, Machine
-from patience import eventually
+from patience import SLACK_SECONDS, eventually
 
 PROCESSES = 8
 THREADS = 4
@@ -20,8 +20,6 @@ PAUSE_SECONDS = 0.01
 SHORT_CRASHES, FULL_CRASHES = 2, 20
 CUT_RATE = 0.02
 TIMEOUT_SECONDS = 1.0
-SLACK_SECONDS = 4.0
-"""What two cores, shared by a crashing PostgreSQL and eight producers, may add to the bound."""
 DRAIN_SECONDS = 60
 
 

@@ -4,6 +4,7 @@ import pytest
 from killable import Killable
 from ledger import assert_stored, flushed, noted
 from machine import PROGRAMS, Machine
+from patience import SLACK_SECONDS
 
 
 @pytest.mark.parametrize("away", [False, True], ids=["", "in_an_outage"])
@@ -44,7 +45,7 @@ def test_a_handler_that_raises_amid_emit_leaves_others_and_the_next_emit_working
     said = machine.program("handler_raises.py", seconds=20)
     interrupted, seconds, longest = map(float, said.split())
     assert interrupted >= 20
-    assert seconds < 2
+    assert seconds < 0.5 + SLACK_SECONDS
     if away:
         killable.start()
     flushed(machine)
@@ -54,7 +55,7 @@ def test_a_handler_that_raises_amid_emit_leaves_others_and_the_next_emit_working
     lost = {message: it for message, it in answered.items() if message not in stored}
     assert lost == {}
     assert all(event_id in (None, stored[message]) for message, event_id in answered.items())
-    assert longest < 2, "one waited for another that was interrupted"
+    assert longest < 0.5 + SLACK_SECONDS, "one waited for another that was interrupted"
 
 
 def test_a_signal_handler_does_not_wait_for_a_database_known_to_hang(
@@ -153,6 +154,7 @@ def test_a_task_that_is_interrupted_leaves_the_next_storing(machine: Machine) ->
 
 
 def test_what_emits_while_the_library_reads_it_does_not_wait_for_itself(machine: Machine) -> None:
+    machine.variables["SOVI_EMIT_TIMEOUT_SECONDS"] = "600"  # it would wait for all of it
     said = machine.program("emit_amid_emit_many.py")
     assert said == "None\n"
     assert sorted(machine.rows()) == sorted(["from within", *map(str, range(600))])
@@ -178,7 +180,7 @@ logging.getLogger("sovi_events").addHandler(Stuck())
     assert producer.run("stuck.wait(30)")
     answered = [producer.timed(f"then {number}") for number in range(3)]
     assert [event_id for event_id, _ in answered] == [None] * 3
-    assert max(seconds for _, seconds in answered) < 0.5 + 1
+    assert max(seconds for _, seconds in answered) < 0.5 + SLACK_SECONDS
     from_a_loop = 'events.async_emit("auth", "info", "captcha_failed", "from a loop")'
     assert producer.run(f"asyncio.run({from_a_loop})") is None
     killable.start()

@@ -13,14 +13,12 @@ from cutting_proxy import CuttingProxy
 from killable import ROOT, Killable
 from machine import Machine
 from mounted import a_small_disk
-from patience import eventually
+from patience import SLACK_SECONDS, eventually
 
 TIMEOUT_SECONDS = 0.5
-SLACK_SECONDS = 1.5
 WAITING = """
     SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()
 """
-"""What a busy machine may add to the bound."""
 REPLIES_OF_AN_EMIT = 4
 """More than one emit waits for, be it that several statements make it."""
 
@@ -127,6 +125,7 @@ def test_emit_many_in_an_outage_is_spooled_whole_and_stored_in_order(
 
 
 def test_async_emit_spools_without_stopping_its_loop(machine: Machine, proxy: CuttingProxy) -> None:
+    machine.variables["SOVI_EMIT_TIMEOUT_SECONDS"] = "4"
     proxy.hold()
     producer = machine.producer()
     answered, longest = producer.run("""
@@ -142,7 +141,7 @@ async def measured():
 asyncio.run(measured())
 """)
     assert answered == [None] * 20
-    assert longest < TIMEOUT_SECONDS / 2
+    assert longest < 4 / 2
     proxy.release()
     machine.await_exactly(numbered("async ", 20))
 
@@ -157,9 +156,9 @@ def test_a_database_known_to_be_away_costs_no_emit_the_wait_for_it(
     assert event_id is None
     assert seconds < 2 + SLACK_SECONDS
 
-    began = time.monotonic()
-    assert producer.run("emit_all('then ', 100)") == [None] * 100
-    assert time.monotonic() - began < 2
+    answered = producer.run("[timed(f'then {number}') for number in range(100)]")
+    assert [event_id for event_id, _ in answered] == [None] * 100
+    assert max(seconds for _, seconds in answered) < 2
     proxy.release()
     machine.await_exactly(["first", *numbered("then ", 100)])
 
@@ -244,6 +243,7 @@ answered
 def test_a_small_call_behind_thousands_that_wait_is_let_go_within_its_own_bound(
     machine: Machine, killable: Killable
 ) -> None:
+    machine.variables["SOVI_EMIT_TIMEOUT_SECONDS"] = "3"  # the thousands have 12
     producer = machine.producer()
     assert producer.emit("before")
     with killable.session(machine.dbname) as other, other.transaction():
@@ -263,7 +263,7 @@ for thread in threads: thread.join()
 answered
 """)
         assert [event_id for event_id, _ in answered] == [None] * 4
-        assert max(seconds for _, seconds in answered) < TIMEOUT_SECONDS + SLACK_SECONDS
+        assert max(seconds for _, seconds in answered) < 3 + SLACK_SECONDS
     producer.flush()
     assert len(machine.rows()) == 30_005
     assert len(set(machine.rows())) == 30_005
@@ -387,7 +387,7 @@ def test_a_database_whose_disk_is_full_gets_the_events_when_there_is_room(
 
     def emit() -> int | None:
         emitted.append(f"event {len(emitted)}")
-        padded = f"emit({emitted[-1]!r}, context={{'padding': 'x' * 60_000}})"
+        padded = f"emit({emitted[-1]!r}, context=dict(padding='x' * 60_000))"
         event_id: int | None = producer.run(padded)
         return event_id
 
@@ -432,19 +432,15 @@ def test_live_events_are_stored_at_once_while_thousands_wait_to_be(
     waiting = 1500
     machine.variables["SOVI_EMIT_TIMEOUT_SECONDS"] = "2"
     # A slow database, for what waited only: the live events show who had to wait for whom.
-    machine.execute("""
-        CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS
-        $$ BEGIN PERFORM pg_sleep(0.001); RETURN NEW; END $$;
-        CREATE TRIGGER dawdle BEFORE INSERT ON system_events FOR EACH ROW
-        WHEN (NEW.event_type = 'app_installed') EXECUTE FUNCTION dawdle()
-    """)
+    machine.delay_inserts(0.001, "NEW.event_type = 'app_installed'")
     killable.kill()
     producer = machine.producer()
-    producer.run(f"""
-for first in range(0, {waiting}, 10):
-    events.emit_many({{'category': 'device', 'severity': 'info', 'event_type': 'app_installed',
-                       'message': f'waiting {{n}}'}} for n in range(first, first + 10))
-""")
+    for first in range(0, waiting, 10):
+        producer.run(
+            "events.emit_many({'category': 'device', 'severity': 'info',"
+            " 'event_type': 'app_installed', 'message': f'waiting {n}'}"
+            f" for n in range({first}, {first + 10}))"
+        )
     killable.start()
 
     def waiting_rows() -> list[str]:
@@ -457,7 +453,7 @@ for first in range(0, {waiting}, 10):
     producer.flush()
 
     assert all(event_id for event_id, _ in live), "a live event had to wait in the spool"
-    assert max(seconds for _, seconds in live) < 2
+    assert max(seconds for _, seconds in live) < 2 + SLACK_SECONDS
     assert stored_meanwhile < waiting, "the spool was empty too soon to prove anything"
     assert waiting_rows() == numbered("waiting ", waiting)
 

@@ -365,11 +365,7 @@ def test_a_drainer_killed_or_cut_midway_leaves_the_rest_to_the_next(
     first.run("emit_all('event ', 400)")
     first.kill()
     killable.start()
-    machine.execute("""
-        CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS
-        $$ BEGIN PERFORM pg_sleep(0.001); RETURN NEW; END $$;
-        CREATE TRIGGER dawdle BEFORE INSERT ON system_events FOR EACH ROW EXECUTE FUNCTION dawdle()
-    """)
+    machine.delay_inserts(0.001, "true")
     drainer = machine.start("-m", "sovi_events.spool", "drain")
     storing = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
     eventually(lambda: machine.execute(storing), "the drainer stores nothing")
