@@ -9,31 +9,12 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from events.models import SystemEvent
 from sovi_events import catalog
 
 FORMAT = "%Y-%m-%d %H:%M:%S"
-STEPS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
-AGO = {
-    "d": gettext_lazy("%(count)s d ago"),
-    "h": gettext_lazy("%(count)s h ago"),
-    "min": gettext_lazy("%(count)s min ago"),
-    "s": gettext_lazy("%(count)s s ago"),
-}
-"""The page's script keeps these times true while the page stands; it gets the texts from here."""
-
 NOTHING = format_html('<span class="nothing" aria-hidden="true">{}</span>', "–")
-
-
-def ago(instant: datetime, now: datetime) -> str:
-    """How long ago that was, in the largest unit that fits; the clocks' disagreement is "now"."""
-    seconds = int((now - instant).total_seconds())
-    for size, unit in STEPS:
-        if seconds >= size:
-            return AGO[unit] % {"count": seconds // size}
-    return _("now")
 
 
 def moment(instant: datetime | None) -> SafeString:
@@ -56,10 +37,10 @@ def plain(instant: datetime) -> str:
 
 
 def moment_and_ago(instant: datetime | None) -> SafeString:
+    """A moment, and the place where the page's script says how long ago it is."""
     if instant is None:
         return NOTHING
-    relative = ago(instant, timezone.now())
-    return format_html('{} <span class="ago">{}</span>', moment(instant), relative)
+    return format_html('{} <span class="ago"></span>', moment(instant))
 
 
 def severity(event: SystemEvent) -> SafeString:

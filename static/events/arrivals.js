@@ -12,7 +12,7 @@ for (const link of document.querySelectorAll("#result_list a[href*='/systemevent
 }
 const arrived = new Set();
 
-function tell() {
+function announce() {
   const count = arrived.size > COUNTED ? `${COUNTED}+` : String(arrived.size);
   document.title = `(${count}) ${title}`;
   offer(arrived.size === 1 ? news.dataset.one : news.dataset.many.replace("%(count)s", count));
@@ -45,7 +45,7 @@ stream.addEventListener("event", (event) => {
   const { id } = JSON.parse(event.detail);
   if (shown.has(id)) return;
   arrived.add(id);
-  tell();
+  announce();
 });
 stream.addEventListener("action", ({ detail: { name, ids } }) => {
   for (const id of ids) setResolved(id, name === "resolved");

@@ -1,10 +1,9 @@
 // The dashboard's parts, replaced as they change.
 
 import { draw } from "./chart.js";
-import { replaceParts } from "./parts.js";
-import { keepTrue } from "./refresh.js";
+import { autoRefresh, replaceParts } from "./refresh.js";
 
-keepTrue((fresh) => {
+autoRefresh((fresh) => {
   if (document.querySelector(".u-select")?.offsetWidth) return; // a range is being drawn
   replaceParts(fresh, (part) => { if (part.querySelector("#histogram")) draw(); });
 });

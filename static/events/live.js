@@ -152,7 +152,7 @@ function schedule() {
   frame ||= requestAnimationFrame(show);
 }
 
-function take(item) {
+function enqueue(item) {
   queue.push(item);
   if (queue.length >= ROWS_WAITING && !full) {
     full = true;
@@ -210,13 +210,13 @@ highlight.addEventListener("input", () => {
   tail.querySelectorAll(".tail-message, .tail-type").forEach(mark);
 });
 
-stream.addEventListener("event", (event) => take(event.detail));
+stream.addEventListener("event", (event) => enqueue(event.detail));
 stream.addEventListener("action", ({ detail: { name, ids } }) => {
   const act = () => ids.forEach((id) => setResolved(id, name === "resolved"));
   act();
-  if (queue.length) take(act); // for the rows that wait
+  if (queue.length) enqueue(act); // for the rows that wait
 });
-stream.addEventListener("reset", () => take(() => {
+stream.addEventListener("reset", () => enqueue(() => {
   const note = document.createElement("p");
   note.className = "tail-note";
   note.textContent = tail.dataset.reset;

@@ -1,7 +1,7 @@
 // Keeps the problems true. Figures change where they stand; no row moves under the pointer: that the
 // order is another one, or that there are new ones, is said, and a click shows them.
 
-import { keepTrue } from "./refresh.js";
+import { autoRefresh, replaceParts } from "./refresh.js";
 
 const news = document.getElementById("problem-news");
 const place = document.getElementById("problems");
@@ -18,7 +18,7 @@ function setGone(row, text) {
   cell.replaceChildren(word);
 }
 
-function tell(changed) {
+function announce(changed) {
   if (!changed) return news.replaceChildren();
   if (news.querySelector("a")) return undefined;
   const link = document.createElement("a");
@@ -27,8 +27,8 @@ function tell(changed) {
   return news.append(link);
 }
 
-function take(fresh) {
-  document.getElementById("part-as-of").replaceChildren(...fresh.getElementById("part-as-of").childNodes);
+function applyUpdate(fresh) {
+  replaceParts(fresh);
   const [shown, now] = [keyed(document), keyed(fresh)];
   if (!shown.size || !now.size) {
     if ([...shown.values()].some(isBusy)) return;
@@ -47,7 +47,7 @@ function take(fresh) {
   }
   const left = [...shown.keys()].filter((key) => now.has(key));
   const order = [...now.keys()];
-  tell(order.length !== left.length || order.some((key, place) => key !== left[place]));
+  announce(order.length !== left.length || order.some((key, place) => key !== left[place]));
 }
 
 // One form at a time; Escape and a click elsewhere close it. What is typed next goes into it: the
@@ -69,4 +69,4 @@ document.addEventListener("keydown", (event) => {
   open.querySelector("summary").focus();
 });
 
-keepTrue(take);
+autoRefresh(applyUpdate);

@@ -1,6 +1,5 @@
 // The timeline up to now goes on as time does.
 
-import { replaceParts } from "./parts.js";
-import { keepTrue } from "./refresh.js";
+import { autoRefresh, replaceParts } from "./refresh.js";
 
-keepTrue(replaceParts);
+autoRefresh(replaceParts);

@@ -1,6 +1,7 @@
 """The admin in a real browser: logging in, finding, reading and resolving events."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -102,6 +103,26 @@ def test_an_event_is_read_resolved_and_reopened_on_its_page(visit: Any) -> None:
     assert not seen.value("SELECT resolved FROM system_events WHERE id = %s", event)
     page.get_by_role("link", name="Events of this device").click()
     expect(page.get_by_role("link", name=re.compile("Device: iPhone-A"))).to_be_visible()
+
+
+def test_times_are_told_in_the_largest_unit_that_fits(visit: Any) -> None:
+    seen = visit()
+    now = datetime.now(UTC).replace(microsecond=0)
+    told = {
+        timedelta(seconds=-5): "now",
+        timedelta(seconds=59): "59 s ago",
+        timedelta(minutes=3): "3 min ago",
+        timedelta(hours=23): "23 h ago",
+        timedelta(days=400): "400 d ago",
+    }
+    for duration, text in told.items():
+        seen.add(f"Told as {text}", timestamp=now - duration)
+    page = seen.page
+    page.clock.set_fixed_time(now)
+    page.goto(LIST)
+    for text in told.values():
+        row = page.get_by_role("row").filter(has_text=f"Told as {text}")
+        expect(row.locator(".ago")).to_have_text(text)
 
 
 def test_relative_times_stay_true(visit: Any) -> None:

@@ -1,17 +1,15 @@
 """The list of events: its cells, its cost, its empty states, and where it stops counting."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from admin_rows import LIST, add, add_many, ids_shown, text_of
 from django.test import Client
-from django.utils import timezone
 from queries import captured_queries
 
 from events.models import SystemEvent
 from events.reading import bounded_count
-from events.web import event_html
 
 pytestmark = pytest.mark.django_db
 
@@ -87,19 +85,6 @@ def test_a_row_shows_every_column(admin_client: Client) -> None:
         ">2026-01-31 18:45:09<",
     ):
         assert text in page, text
-
-
-def test_times_are_told_in_the_largest_unit_that_fits() -> None:
-    now = timezone.now()
-    told = {
-        timedelta(seconds=-5): "now",
-        timedelta(seconds=59): "59 s ago",
-        timedelta(minutes=3): "3 min ago",
-        timedelta(hours=23): "23 h ago",
-        timedelta(days=400): "400 d ago",
-    }
-    for duration, text in told.items():
-        assert event_html.ago(now - duration, now) == text
 
 
 def test_a_full_count_is_never_shown(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
