@@ -1,6 +1,13 @@
 // Draws a histogram's table as stacked bars; the table stays the source of every figure.
 
-const css = (name) => getComputedStyle(document.body).getPropertyValue(name).trim();
+// What a custom property is in the colour scheme in force: only a colour that is used is resolved.
+function colour(element, name) {
+  element.style.color = `var(${name})`;
+  const { color } = getComputedStyle(element);
+  element.style.color = "";
+  return color;
+}
+
 const hidden = new Set();
 let chart = null;
 
@@ -74,9 +81,9 @@ export function draw() {
   chart = null;
   if (!table) return;
   const figures = read(table);
-  const colours = figures.severities.map((severity) => css(`--chart-${severity}`)).reverse();
-  const hair = { stroke: css("--hairline-color"), width: 1 };
-  const axis = { stroke: css("--body-quiet-color"), grid: hair, ticks: hair };
+  const colours = figures.severities.map((name) => colour(place, `--chart-${name}`)).reverse();
+  const hair = { stroke: colour(place, "--hairline-color"), width: 1 };
+  const axis = { stroke: colour(place, "--body-quiet-color"), grid: hair, ticks: hair };
   document.getElementById("chart").hidden = false;
   place.replaceChildren();
   caption(figures, words, null);

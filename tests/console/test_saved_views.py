@@ -37,7 +37,8 @@ def saved(client: Client, name: str = "Morning", query: str = FILTER, **data: An
 
 def offered(client: Client, query: str = "?all=1") -> str:
     """The bar above the list."""
-    return text_of(client.get(f"{LIST}{query}")).split('class="views-bar"')[1].split("list-bar")[0]
+    page = text_of(client.get(f"{LIST}{query}"))
+    return page.split('class="flow views-bar"')[1].split("list-bar")[0]
 
 
 def test_a_filter_is_saved_under_a_name_and_leads_back_to_itself(viewer: Client) -> None:
