@@ -18,127 +18,82 @@ CATEGORIES = ("scheduler", "device", "account", "auth")
 
 
 class EventType(NamedTuple):
-    """One known event type.
-
-    `context_fields` are the keys its context holds by convention; `recovered_by` names the event
-    types of the same device or account that say the failure is over.
-    """
+    """One known event type."""
 
     category: str
     name: str
     severity: str
     when: str
-    context_fields: tuple[str, ...] = ()
-    recovered_by: tuple[str, ...] = ()
 
+    @property
+    def context_fields(self) -> tuple[str, ...]:
+        """The keys that its context holds by convention."""
+        return _CONTEXT_FIELDS.get(self.name, ())
 
-_LOGIN = ("platform", "username", "email", "step")
-_WARMING = (
-    "platform",
-    "videos_watched",
-    "likes",
-    "follows",
-    "duration_min",
-    "phase",
-    "new_state",
-    "warming_day",
-)
-_DEVICE = ("device_name", "wda_port")
-_CAPTCHA = ("platform", "solver", "type", "task_id")
+    @property
+    def recovered_by(self) -> tuple[str, ...]:
+        """The event types of the same device or account that say the failure is over."""
+        return _RECOVERED_BY.get(self.name, ())
+
 
 EVENT_TYPES = (
     EventType("scheduler", "scheduler_started", "info", "Scheduler begins with N devices"),
     EventType("scheduler", "scheduler_stopping", "info", "Stop requested"),
     EventType("scheduler", "scheduler_stopped", "info", "All threads stopped"),
-    EventType(
-        "scheduler",
-        "no_devices",
-        "warning",
-        "Started but no active devices found",
-        recovered_by=("scheduler_started",),
-    ),
+    EventType("scheduler", "no_devices", "warning", "Started but no active devices found"),
     EventType("scheduler", "warming_started", "info", "Warming session begins"),
-    EventType("scheduler", "warming_complete", "info", "Warming session finished", _WARMING),
-    EventType(
-        "scheduler",
-        "warming_failed",
-        "error",
-        "Warming session threw exception",
-        recovered_by=("warming_complete",),
-    ),
-    EventType(
-        "scheduler",
-        "install_failed",
-        "error",
-        "App Store install timed out",
-        recovered_by=("app_installed",),
-    ),
-    EventType(
-        "scheduler",
-        "login_failed",
-        "error",
-        "Account login failed",
-        _LOGIN,
-        recovered_by=("login_success",),
-    ),
+    EventType("scheduler", "warming_complete", "info", "Warming session finished"),
+    EventType("scheduler", "warming_failed", "error", "Warming session threw exception"),
+    EventType("scheduler", "install_failed", "error", "App Store install timed out"),
+    EventType("scheduler", "login_failed", "error", "Account login failed"),
     EventType("scheduler", "creation_started", "info", "Account creation begins"),
     EventType(
         "scheduler",
         "creation_skipped",
         "warning",
         "Creation skipped (email provider not configured)",
-        recovered_by=("account_created",),
     ),
     EventType("scheduler", "device_loop_error", "error", "Unhandled exception in device thread"),
-    EventType(
-        "device",
-        "device_disconnected",
-        "critical",
-        "WDA not responding after timeout",
-        _DEVICE,
-    ),
+    EventType("device", "device_disconnected", "critical", "WDA not responding after timeout"),
     EventType("device", "app_deleted", "info", "App successfully deleted (IDFV reset)"),
-    EventType(
-        "device",
-        "app_delete_failed",
-        "error",
-        "Failed to delete app",
-        recovered_by=("app_deleted",),
-    ),
+    EventType("device", "app_delete_failed", "error", "Failed to delete app"),
     EventType("device", "app_installed", "info", "App installed from App Store"),
-    EventType(
-        "device",
-        "install_failed",
-        "error",
-        "Install timed out or failed",
-        recovered_by=("app_installed",),
-    ),
+    EventType("device", "install_failed", "error", "Install timed out or failed"),
     EventType("account", "login_success", "info", "Platform login completed"),
-    EventType(
-        "account",
-        "login_failed",
-        "error",
-        "Login threw exception",
-        _LOGIN,
-        recovered_by=("login_success",),
-    ),
+    EventType("account", "login_failed", "error", "Login threw exception"),
     EventType("account", "account_creation_started", "info", "Signup flow begins"),
     EventType(
         "account", "account_created", "info", "Account successfully created and stored in DB"
     ),
+    EventType("account", "account_creation_failed", "error", "Signup flow failed"),
     EventType(
-        "account",
-        "account_creation_failed",
-        "error",
-        "Signup flow failed",
-        recovered_by=("account_created",),
-    ),
-    EventType(
-        "auth",
-        "captcha_failed",
-        "warning",
-        "CAPTCHA solve timed out or task creation failed",
-        _CAPTCHA,
-        recovered_by=("login_success",),
+        "auth", "captcha_failed", "warning", "CAPTCHA solve timed out or task creation failed"
     ),
 )
+
+_CONTEXT_FIELDS: dict[str, tuple[str, ...]] = {
+    "warming_complete": (
+        "platform",
+        "videos_watched",
+        "likes",
+        "follows",
+        "duration_min",
+        "phase",
+        "new_state",
+        "warming_day",
+    ),
+    "login_failed": ("platform", "username", "email", "step"),
+    "device_disconnected": ("device_name", "wda_port"),
+    "captcha_failed": ("platform", "solver", "type", "task_id"),
+}
+
+_RECOVERED_BY = {
+    "no_devices": ("scheduler_started",),
+    "warming_failed": ("warming_complete",),
+    "install_failed": ("app_installed",),
+    "login_failed": ("login_success",),
+    "creation_skipped": ("account_created",),
+    "app_delete_failed": ("app_deleted",),
+    "account_creation_failed": ("account_created",),
+    "captcha_failed": ("login_success",),
+}
