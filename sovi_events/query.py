@@ -1,13 +1,14 @@
 """What `get_events` asks for: checked, and turned into a statement."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
-from . import catalog, index_scan, statements
+from . import index_scan
 from .errors import InvalidEvent
 from .following.position import MAX_ID
-from .record import checked_name, one_of, optional_uuid
+from .record import checked_name, checked_severity, optional_uuid
+from .statements import COLUMNS
 from .storable import shown
 
 MAX_LIMIT = 10_000
@@ -39,44 +40,66 @@ class EventQuery(NamedTuple):
     ) -> Self:
         """Check the arguments of `get_events`; raises `InvalidEvent` naming the one to change."""
         equal: dict[str, Sequence[Any]] = {
-            "category": [checked_name("category", it) for it in _several("category", category)],
-            "severity": [
-                one_of("severity", it, catalog.SEVERITIES) for it in _several("severity", severity)
-            ],
-            "event_type": [
-                checked_name("event_type", it) for it in _several("event_type", event_type)
-            ],
-            "device_id": _several("device_id", optional_uuid("device_id", device_id)),
-            "account_id": _several("account_id", optional_uuid("account_id", account_id)),
+            "category": _several("category", category, checked_name),
+            "severity": _several("severity", severity, checked_severity),
+            "event_type": _several("event_type", event_type, checked_name),
+            "device_id": [optional_uuid("device_id", device_id)],
+            "account_id": [optional_uuid("account_id", account_id)],
         }
         if resolved is not None and not isinstance(resolved, bool):
             raise InvalidEvent(f"resolved must be True, False or None, not {shown(resolved)}")
         return cls(
-            {column: values for column, values in equal.items() if values},
+            {column: values for column, values in equal.items() if any(values)},
             resolved,
             _whole("limit", limit, 1, MAX_LIMIT),
             None if after_id is None else _whole("after_id", after_id, 0, MAX_ID),
         )
 
     def statement(self, settled_id: int | None) -> index_scan.Statement:
-        """Return the statement and its parameters; `settled_id` bounds a query with `after_id`."""
-        return statements.select_events(
-            equal=self.equal,
-            resolved=self.resolved,
-            limit=self.limit,
-            after_id=self.after_id,
-            settled_id=settled_id,
+        """Return SQL for the events, newest id first, and its parameters.
+
+        With `after_id`, ascending from it and no further than `settled_id`.
+        """
+        conditions = ["TRUE"]
+        params: list[Any] = []
+        if self.resolved is not None:
+            conditions.append("resolved IS TRUE" if self.resolved else "resolved IS NOT TRUE")
+        if self.after_id is not None:
+            conditions.append("id > %s AND id <= %s")
+            params += [self.after_id, settled_id]
+        if index := index_scan.index_for(self.equal, self.resolved):
+            for column, values in self.equal.items():
+                conditions.append(f"{column} = ANY(%s::{index_scan.TYPES[column]}[])")
+                params.append(list(values))
+            source = index_scan.SourceQuery(
+                f"SELECT {', '.join(index_scan.SOURCE_COLUMNS)} FROM system_events "
+                f"WHERE {' AND '.join(conditions)}",
+                params,
+            )
+            ids, params = index_scan.merged_ids(
+                source,
+                index,
+                self.equal,
+                self.resolved,
+                limit=self.limit,
+                ascending=self.after_id is not None,
+            )
+            conditions = [f"id = ANY(ARRAY({ids}))"]
+        return (
+            f"SELECT {', '.join(COLUMNS)} FROM system_events WHERE {' AND '.join(conditions)} "
+            f"ORDER BY id {'DESC' if self.after_id is None else 'ASC'} LIMIT {self.limit}",
+            params,
         )
 
 
-def _several(argument: str, value: Any) -> Sequence[Any]:
+def _several(argument: str, value: Any, check: Callable[[str, object], str]) -> Sequence[str]:
     if value is None:
         return ()
     if isinstance(value, str) or not isinstance(value, Sequence):
-        return (value,)
+        value = (value,)
     if not value:
         raise InvalidEvent(f"{argument} must name at least one, or be None for all")
-    return value
+    return [check(argument, it) for it in value]
 
 
 def _whole(argument: str, value: object, lowest: int, highest: int) -> int:

@@ -44,7 +44,7 @@ class Record(NamedTuple):
         device, account = subject("device_id", device_id), subject("account_id", account_id)
         record = cls(
             checked_name("category", category),
-            one_of("severity", severity, catalog.SEVERITIES),
+            checked_severity("severity", severity),
             checked_name("event_type", event_type),
             checked_message("message", message),
             device if isinstance(device, UUID) else None,
@@ -131,6 +131,10 @@ def checked_name(argument: str, value: object) -> str:
             f"{argument} must be a name of at most {NAME_CHARACTERS} characters, not {len(text)}"
         )
     return text
+
+
+def checked_severity(argument: str, value: object) -> str:
+    return one_of(argument, value, catalog.SEVERITIES)
 
 
 def one_of(argument: str, value: object, allowed: tuple[str, ...]) -> str:

@@ -5,9 +5,6 @@ cursor. What one module alone asks stands in that module.
 """
 
 from collections.abc import Sequence
-from typing import Any
-
-from . import index_scan
 
 COLUMNS = (
     "id",
@@ -171,46 +168,6 @@ REOPEN = _ACT.format(
 """Reopen those of `ids` that are resolved, record who did; answer the ids changed."""
 
 SELECT_IDS = "SELECT id FROM system_events WHERE id = ANY(%(ids)s::bigint[])"
-
-
-def select_events(
-    *,
-    equal: index_scan.EqualityFilters,
-    resolved: bool | None,
-    limit: int,
-    after_id: int | None = None,
-    settled_id: int | None = None,
-) -> index_scan.Statement:
-    """Events of which each column in `equal` holds one of its values.
-
-    Newest id first; with `after_id`, ascending from it and no further than `settled_id`.
-    """
-    conditions = ["TRUE"]
-    params: list[Any] = []
-    if resolved is not None:
-        conditions.append("resolved IS TRUE" if resolved else "resolved IS NOT TRUE")
-    if after_id is not None:
-        conditions.append("id > %s AND id <= %s")
-        params += [after_id, settled_id]
-    if index := index_scan.index_for(equal, resolved):
-        for column, values in equal.items():
-            conditions.append(f"{column} = ANY(%s::{index_scan.TYPES[column]}[])")
-            params.append(list(values))
-        source = index_scan.SourceQuery(
-            f"SELECT {', '.join(index_scan.SOURCE_COLUMNS)} FROM system_events "
-            f"WHERE {' AND '.join(conditions)}",
-            params,
-        )
-        ids, params = index_scan.merged_ids(
-            source, index, equal, resolved, limit=limit, ascending=after_id is not None
-        )
-        conditions = [f"id = ANY(ARRAY({ids}))"]
-    return (
-        f"SELECT {', '.join(COLUMNS)} FROM system_events WHERE {' AND '.join(conditions)} "
-        f"ORDER BY id {'DESC' if after_id is None else 'ASC'} LIMIT {limit}",
-        params,
-    )
-
 
 # -- Settled reading (see `settled`) --------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from ..record import (
     Record,
     checked_message,
     checked_name,
-    one_of,
+    checked_severity,
     subject,
 )
 from ..storable import as_text, shown, storable_message, storable_text
@@ -89,7 +89,7 @@ def _arguments(mistakes: Mistakes, event: object) -> Mapping[str, object]:
 def _severity(argument: str, value: object) -> str:
     """Take the known ones in capitals and between spaces, too."""
     folded = str.strip(value).lower() if isinstance(value, str) else None
-    return folded if folded in catalog.SEVERITIES else one_of(argument, value, catalog.SEVERITIES)
+    return folded if folded in catalog.SEVERITIES else checked_severity(argument, value)
 
 
 def _name(value: object) -> str:
