@@ -13,6 +13,7 @@ from .connection import AsyncSharedConnection, Rows, SharedConnection
 from .following import settled
 from .query import EventQuery, Names
 from .record import Record, Records
+from .twins import twin_of
 from .writing import writer
 
 _connection = SharedConnection()
@@ -60,27 +61,10 @@ def emit(
     return store([record])[0]
 
 
-async def async_emit(
-    category: str,
-    severity: str,
-    event_type: str,
-    message: str,
-    *,
-    device_id: UUID | str | None = None,
-    account_id: UUID | str | None = None,
-    context: Mapping[str, Any] | None = None,
-) -> int | None:
+@twin_of(emit)
+async def async_emit(**event: Any) -> int | None:
     """`emit`, for a running event loop."""
-    record = Record.of(
-        category,
-        severity,
-        event_type,
-        message,
-        device_id=device_id,
-        account_id=account_id,
-        context=context,
-    )
-    return (await async_store([record]))[0]
+    return (await async_store([Record.of(**event)]))[0]
 
 
 def emit_many(events: Iterable[Mapping[str, Any]]) -> list[int | None]:
@@ -108,13 +92,10 @@ def get_unresolved(
     return get_events(severity=severity, category=category, resolved=False, limit=limit)
 
 
-async def async_get_unresolved(
-    severity: Names = None,
-    category: Names = None,
-    limit: int = 50,
-) -> list[dict[str, Any]]:
+@twin_of(get_unresolved)
+async def async_get_unresolved(**filters: Any) -> Rows:
     """`get_unresolved`, for a running event loop."""
-    return await async_get_events(severity=severity, category=category, resolved=False, limit=limit)
+    return await async_get_events(resolved=False, **filters)
 
 
 def get_events(
@@ -147,29 +128,10 @@ def get_events(
     return read(query)
 
 
-async def async_get_events(
-    *,
-    category: Names = None,
-    severity: Names = None,
-    event_type: Names = None,
-    device_id: UUID | str | None = None,
-    account_id: UUID | str | None = None,
-    resolved: bool | None = None,
-    limit: int = 100,
-    after_id: int | None = None,
-) -> list[dict[str, Any]]:
+@twin_of(get_events)
+async def async_get_events(**filters: Any) -> Rows:
     """`get_events`, for a running event loop."""
-    query = EventQuery.of(
-        category=category,
-        severity=severity,
-        event_type=event_type,
-        device_id=device_id,
-        account_id=account_id,
-        resolved=resolved,
-        limit=limit,
-        after_id=after_id,
-    )
-    return await async_read(query)
+    return await async_read(EventQuery.of(**filters))
 
 
 def resolve(
@@ -186,25 +148,14 @@ def resolve(
     `DatabaseUnavailable`, and `NotMigrated` on a database without `event_actions`.
     """
     params = library_parameters(event_id, "resolved_by", resolved_by, actor, reason)
-    return bool(
-        _connection.run(statements.RESOLVE, params)
-        or _connection.run(statements.SELECT_IDS, params)
-    )
+    return _act(statements.RESOLVE, params)
 
 
-async def async_resolve(
-    event_id: int,
-    resolved_by: Resolver = "auto",
-    *,
-    actor: str | None = None,
-    reason: str | None = None,
-) -> bool:
+@twin_of(resolve)
+async def async_resolve(event_id: object, resolved_by: object, **who: Any) -> bool:
     """`resolve`, for a running event loop."""
-    params = library_parameters(event_id, "resolved_by", resolved_by, actor, reason)
-    return bool(
-        await _async_connection.run(statements.RESOLVE, params)
-        or await _async_connection.run(statements.SELECT_IDS, params)
-    )
+    params = library_parameters(event_id, "resolved_by", resolved_by, **who)
+    return await _async_act(statements.RESOLVE, params)
 
 
 def reopen(
@@ -220,24 +171,14 @@ def reopen(
     Otherwise as `resolve`.
     """
     params = library_parameters(event_id, "reopened_by", reopened_by, actor, reason)
-    return bool(
-        _connection.run(statements.REOPEN, params) or _connection.run(statements.SELECT_IDS, params)
-    )
+    return _act(statements.REOPEN, params)
 
 
-async def async_reopen(
-    event_id: int,
-    reopened_by: Resolver = "auto",
-    *,
-    actor: str | None = None,
-    reason: str | None = None,
-) -> bool:
+@twin_of(reopen)
+async def async_reopen(event_id: object, reopened_by: object, **who: Any) -> bool:
     """`reopen`, for a running event loop."""
-    params = library_parameters(event_id, "reopened_by", reopened_by, actor, reason)
-    return bool(
-        await _async_connection.run(statements.REOPEN, params)
-        or await _async_connection.run(statements.SELECT_IDS, params)
-    )
+    params = library_parameters(event_id, "reopened_by", reopened_by, **who)
+    return await _async_act(statements.REOPEN, params)
 
 
 def flush(timeout: float = 10.0) -> bool:
@@ -288,6 +229,20 @@ async def async_read(query: EventQuery) -> Rows:
     """`read`, for a running event loop."""
     settled_id = None if query.after_id is None else await _async_settled_id()
     return _shown(await _async_connection.run(*query.statement(settled_id)))
+
+
+def _act(statement: str, params: dict[str, Any]) -> bool:
+    """Return whether the event is as the statement makes it, be it since before."""
+    return bool(
+        _connection.run(statement, params) or _connection.run(statements.SELECT_IDS, params)
+    )
+
+
+async def _async_act(statement: str, params: dict[str, Any]) -> bool:
+    return bool(
+        await _async_connection.run(statement, params)
+        or await _async_connection.run(statements.SELECT_IDS, params)
+    )
 
 
 def _settled_id() -> int | None:

@@ -15,10 +15,21 @@ class Who(TypedDict):
     reason: str | None
 
 
-def kind_and_who(
+def action_of(
+    call: str, event_id: object, argument: str, by: object, actor: object, reason: object
+) -> tuple[int, Resolver, Who]:
+    """Return the event's id, the kind of resolver, and who it is; log what was wrong with them."""
+    mistakes = Mistakes(call)
+    number = mistakes.whole("event_id", event_id, 0)
+    kind, who = _kind_and_who(mistakes, argument, by, actor, reason)
+    mistakes.log()
+    return number, kind, who
+
+
+def _kind_and_who(
     mistakes: Mistakes, argument: str, by: object, actor: object, reason: object
 ) -> tuple[Resolver, Who]:
-    """Return the kind of resolver, and who it is: a text that is no kind names a person."""
+    """A text that is no kind of resolver names a person."""
     who: Who = {
         "actor": _text(mistakes, "actor", actor),
         "reason": _text(mistakes, "reason", reason),

@@ -3,16 +3,18 @@
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import client
+from ..connection import Rows
 from ..errors import DatabaseConfigurationError, EventsError
 from ..query import EventQuery
 from ..record import Record
 from ..spool.losses import Losses
+from ..twins import twin_of
 from ..writing.batch import Batch
-from .actions import kind_and_who
+from .actions import action_of
 from .events import record_of, records_of
 from .filters import query_of
 from .mistakes import Mistakes
@@ -55,26 +57,10 @@ def emit(
     return _stored(records)[0]
 
 
-async def async_emit(
-    category: object,
-    severity: object,
-    event_type: object,
-    message: object,
-    device_id: object = None,
-    account_id: object = None,
-    context: object = None,
-) -> int | None:
+@twin_of(emit)
+async def async_emit(**event: object) -> int | None:
     """`emit`, for a running event loop."""
-    records = _emitted(
-        category=category,
-        severity=severity,
-        event_type=event_type,
-        message=message,
-        device_id=device_id,
-        account_id=account_id,
-        context=context,
-    )
-    return (await _async_stored(records))[0]
+    return (await _async_stored(_emitted(**event)))[0]
 
 
 def emit_many(events: object) -> list[int | None]:
@@ -99,7 +85,7 @@ def get_unresolved(
     severity: object = None, category: object = None, limit: object = UNRESOLVED_LIMIT
 ) -> list[dict[str, Any]]:
     """Return unresolved events, newest first; takes filters as `get_events` does."""
-    query = _query(
+    return _read(
         "get_unresolved",
         UNRESOLVED_LIMIT,
         severity=severity,
@@ -107,22 +93,12 @@ def get_unresolved(
         resolved=False,
         limit=limit,
     )
-    return [] if query is None else client.read(query)
 
 
-async def async_get_unresolved(
-    severity: object = None, category: object = None, limit: object = UNRESOLVED_LIMIT
-) -> list[dict[str, Any]]:
+@twin_of(get_unresolved)
+async def async_get_unresolved(**filters: object) -> Rows:
     """`get_unresolved`, for a running event loop."""
-    query = _query(
-        "get_unresolved",
-        UNRESOLVED_LIMIT,
-        severity=severity,
-        category=category,
-        resolved=False,
-        limit=limit,
-    )
-    return [] if query is None else await client.async_read(query)
+    return await _async_read("get_unresolved", UNRESOLVED_LIMIT, resolved=False, **filters)
 
 
 def get_events(
@@ -142,7 +118,7 @@ def get_events(
     to 10,000, and below 1 finds nothing. What can't be taken is logged at WARNING. Raises
     `DatabaseUnavailable`, and `ConfigurationError` or DatabaseConfigurationError.
     """
-    query = _query(
+    return _read(
         "get_events",
         EVENTS_LIMIT,
         category=category,
@@ -154,33 +130,12 @@ def get_events(
         limit=limit,
         after_id=after_id,
     )
-    return [] if query is None else client.read(query)
 
 
-async def async_get_events(
-    category: object = None,
-    severity: object = None,
-    event_type: object = None,
-    device_id: object = None,
-    account_id: object = None,
-    resolved: object = None,
-    limit: object = EVENTS_LIMIT,
-    after_id: object = None,
-) -> list[dict[str, Any]]:
+@twin_of(get_events)
+async def async_get_events(**filters: object) -> Rows:
     """`get_events`, for a running event loop."""
-    query = _query(
-        "get_events",
-        EVENTS_LIMIT,
-        category=category,
-        severity=severity,
-        event_type=event_type,
-        device_id=device_id,
-        account_id=account_id,
-        resolved=resolved,
-        limit=limit,
-        after_id=after_id,
-    )
-    return [] if query is None else await client.async_read(query)
+    return await _async_read("get_events", EVENTS_LIMIT, **filters)
 
 
 def resolve(
@@ -192,44 +147,30 @@ def resolve(
     person, who resolves as `human`; blank, it is `auto`. What is no number is no event. Raises
     `DatabaseUnavailable`, `NotMigrated`, and `ConfigurationError` or DatabaseConfigurationError.
     """
-    mistakes = Mistakes("resolve")
-    number = mistakes.whole("event_id", event_id, 0)
-    kind, who = kind_and_who(mistakes, "resolved_by", resolved_by, actor, reason)
-    mistakes.log()
+    number, kind, who = action_of("resolve", event_id, "resolved_by", resolved_by, actor, reason)
     return client.resolve(number, kind, **who)
 
 
-async def async_resolve(
-    event_id: object, resolved_by: object = "auto", actor: object = None, reason: object = None
-) -> bool:
+@twin_of(resolve)
+async def async_resolve(event_id: object, resolved_by: object, **who: object) -> bool:
     """`resolve`, for a running event loop."""
-    mistakes = Mistakes("resolve")
-    number = mistakes.whole("event_id", event_id, 0)
-    kind, who = kind_and_who(mistakes, "resolved_by", resolved_by, actor, reason)
-    mistakes.log()
-    return await client.async_resolve(number, kind, **who)
+    number, kind, text = action_of("resolve", event_id, "resolved_by", resolved_by, **who)
+    return await client.async_resolve(number, kind, **text)
 
 
 def reopen(
     event_id: object, reopened_by: object = "auto", actor: object = None, reason: object = None
 ) -> bool:
     """Make a resolved event unresolved again; takes its arguments as `resolve` does."""
-    mistakes = Mistakes("reopen")
-    number = mistakes.whole("event_id", event_id, 0)
-    kind, who = kind_and_who(mistakes, "reopened_by", reopened_by, actor, reason)
-    mistakes.log()
+    number, kind, who = action_of("reopen", event_id, "reopened_by", reopened_by, actor, reason)
     return client.reopen(number, kind, **who)
 
 
-async def async_reopen(
-    event_id: object, reopened_by: object = "auto", actor: object = None, reason: object = None
-) -> bool:
+@twin_of(reopen)
+async def async_reopen(event_id: object, reopened_by: object, **who: object) -> bool:
     """`reopen`, for a running event loop."""
-    mistakes = Mistakes("reopen")
-    number = mistakes.whole("event_id", event_id, 0)
-    kind, who = kind_and_who(mistakes, "reopened_by", reopened_by, actor, reason)
-    mistakes.log()
-    return await client.async_reopen(number, kind, **who)
+    number, kind, text = action_of("reopen", event_id, "reopened_by", reopened_by, **who)
+    return await client.async_reopen(number, kind, **text)
 
 
 def flush(timeout: object = FLUSH_SECONDS) -> bool:
@@ -288,7 +229,17 @@ def _left_to_stderr(records: Sequence[Record], error: Exception) -> list[int | N
     return [None] * len(records)
 
 
-def _query(call: str, default_limit: int, **filters: object) -> EventQuery | None:
+def _read(call: str, default_limit: int, **filters: object) -> Rows:
+    query = _query(call, default_limit, filters)
+    return [] if query is None else client.read(query)
+
+
+async def _async_read(call: str, default_limit: int, **filters: object) -> Rows:
+    query = _query(call, default_limit, filters)
+    return [] if query is None else await client.async_read(query)
+
+
+def _query(call: str, default_limit: int, filters: Mapping[str, object]) -> EventQuery | None:
     mistakes = Mistakes(call)
     query = query_of(mistakes, filters, default_limit)
     mistakes.log()
