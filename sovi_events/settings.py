@@ -78,7 +78,7 @@ def spool_folder(variables: Mapping[str, str] | None = None) -> Path:
     try:
         if chosen := given.get("SOVI_SPOOL_DIR"):
             return Path(chosen).expanduser().resolve()
-        if hasattr(os, "geteuid") and os.geteuid() == 0:
+        if os.geteuid() == 0:
             return Path("/var/lib/sovi/spool")
         state = given.get("XDG_STATE_HOME") or "~/.local/state"
         return Path(state).expanduser() / "sovi" / "spool"

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DatabaseConfigurationError
@@ -19,34 +20,30 @@ NO_BINARIES = (
 TOOL_SECONDS = 120
 
 
+@dataclass(frozen=True)
 class Binaries:
     """The programs of one PostgreSQL, run as the account of its home."""
 
-    def __init__(self, folder: Path, major: int, home: Home) -> None:
-        self.folder = folder
-        self.major = major
-        self._home = home
+    folder: Path
+    major: int
+    home: Home
 
     def run(self, tool: str, *arguments: str | Path) -> None:
         """Run one program. Raises DatabaseConfigurationError with its last output when it fails."""
         # A file, not a pipe: the server that pg_ctl starts would keep a pipe open.
         with tempfile.TemporaryFile() as output:
-            process = subprocess.Popen(
+            process = subprocess.run(
                 [self.folder / tool, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 env=_environment(),
                 cwd="/",
-                **self._home.run_as,
+                timeout=TOOL_SECONDS,
+                check=False,
+                **self.home.run_as,
             )
-            try:
-                status = process.wait(TOOL_SECONDS)
-            except BaseException:
-                process.kill()
-                process.wait()
-                raise
-            if status:
+            if process.returncode:
                 output.seek(0)
                 said = output.read().decode(errors="replace")[-2000:].strip()
                 raise DatabaseConfigurationError(

@@ -9,8 +9,8 @@ clean exit does.
 """
 
 import atexit
+import fcntl
 import os
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,9 +21,6 @@ from . import home as embedded_home
 from .home import Home
 from .server import Server
 
-if sys.platform != "win32":
-    import fcntl
-
 DATABASE = "sovi"
 
 
@@ -31,7 +28,6 @@ class EmbeddedClient:
     """This process's share in the server of one home."""
 
     def __init__(self, home: Home) -> None:
-        self._folder = home.folder
         self._home = home
         self._server = Server(home)
         self._presence: int | None = None
@@ -56,7 +52,7 @@ class EmbeddedClient:
         os.close(self._presence)
         self._presence = None
         # A deleted folder's server notices by itself.
-        if os.environ.get("EMBEDDED_PG_KEEP") == "1" or not self._folder.is_dir():
+        if os.environ.get("EMBEDDED_PG_KEEP") == "1" or not self._home.folder.is_dir():
             return
         with self._mutex():
             if self._is_last() and self._server.answers():
@@ -82,7 +78,7 @@ class EmbeddedClient:
         return True
 
     def _open(self, name: str) -> int:
-        return os.open(self._folder / name, os.O_RDWR | os.O_CREAT, 0o600)
+        return os.open(self._home.folder / name, os.O_RDWR | os.O_CREAT, 0o600)
 
 
 _clients: dict[Path, EmbeddedClient] = {}
@@ -95,10 +91,6 @@ def ensure() -> dict[str, str]:
     Blocks for about a second the first time ever, then for the time of one local connection.
     Raises DatabaseConfigurationError.
     """
-    if sys.platform == "win32":
-        raise DatabaseConfigurationError(
-            "The embedded PostgreSQL does not run on Windows: set DATABASE_URL."
-        )
     folder = embedded_home.data_dir()
     with _lock:
         try:
@@ -121,8 +113,7 @@ def leave() -> None:
 
 # At import, so that what other modules do at exit (they import us first) still finds the server.
 atexit.register(leave)
-if sys.platform != "win32":
-    # A child forked amid a start would inherit the mutex and hold it all its life.
-    os.register_at_fork(
-        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
-    )
+# A child forked amid a start would inherit the mutex and hold it all its life.
+os.register_at_fork(
+    before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+)

@@ -8,6 +8,7 @@ file by following a link of the other account.
 
 import hashlib
 import os
+import pwd
 import stat
 import sys
 from contextlib import suppress
@@ -84,7 +85,7 @@ class Home:
             return self.data
         # The inode: when the data was deleted, new data must not meet the old server.
         identity = f"{self.data} {self.data.stat().st_ino}"
-        folder = Path("/tmp", f"sovi-postgres-{self.uid}-{_digest(identity)}")  # noqa: S108
+        folder = Path("/tmp", f"sovi-postgres-{self.uid}-{digest(identity)}")  # noqa: S108
         with suppress(FileNotFoundError):
             found = folder.lstat()
             private = stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o077
@@ -140,7 +141,7 @@ def locate(data_folder: Path) -> Home:
     if not _is_root():
         return Home(local, os.geteuid(), os.getegid())
     shared = Path(os.environ.get("EMBEDDED_PG_ROOT_HOME", "/var/lib/sovi-postgres"))
-    elsewhere = shared / _digest(str(local))
+    elsewhere = shared / digest(str(local))
     # Data comes first: a permission changed on the way must not look like an empty database.
     for folder in (local, elsewhere):
         data = folder / "data"
@@ -169,8 +170,6 @@ def reachable(path: Path, uid: int) -> bool:
 
 
 def _unprivileged_account() -> tuple[int, int]:
-    import pwd
-
     for name in filter(None, (os.environ.get("EMBEDDED_PG_USER"), "postgres", "nobody")):
         try:
             account = pwd.getpwnam(name)
@@ -187,5 +186,5 @@ def _is_root() -> bool:
     return os.geteuid() == 0
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
     return hashlib.sha256(os.fsencode(text)).hexdigest()[:16]

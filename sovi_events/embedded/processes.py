@@ -1,11 +1,12 @@
 """The PostgreSQL processes at work in a data folder, those of a killed server among them."""
 
-import hashlib
 import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+
+from .home import digest
 
 PROC = Path("/proc")
 PS = Path("/bin/ps")
@@ -18,8 +19,7 @@ def cluster_name(data: Path) -> str:
     By the inode: it is the same by whatever path, and another one's for new data.
     """
     found = data.stat()
-    digest = hashlib.sha256(f"{found.st_dev} {found.st_ino}".encode()).hexdigest()
-    return f"sovi-{digest[:16]}"
+    return f"sovi-{digest(f'{found.st_dev} {found.st_ino}')}"
 
 
 def at_work_in(data: Path) -> list[int]:
