@@ -6,7 +6,6 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator
-from typing import Any
 
 from .. import EventsError, database, flush
 from ..errors import DatabaseConfigurationError
@@ -70,7 +69,8 @@ def _status(*, as_json: bool) -> int:
         print(f"{spool.folder}")
         since = f", the oldest of {_time(found.since)}" if found.since is not None else ""
         print(f"  waiting    {found.events:,} events{since}")
-        print(f"  used       {found.used_bytes / MEGABYTE:.1f} MB of {_megabytes(spool)}")
+        limit = spool.limit_bytes / MEGABYTE
+        print(f"  used       {found.used_bytes / MEGABYTE:.1f} MB of {limit:,.0f} MB")
         print(f"  draining   {'yes' if is_drained_now(spool.folder) else 'no'}")
         print(f"  dead       {found.dead_letters:,} events, stored by drain --dead-letters alone")
         for reason in reasons[:10]:
@@ -97,20 +97,15 @@ def _drain(seconds: float, *, dead_letters: bool) -> int:
 def _export() -> int:
     for spool in _spools():
         for batch in spool.waiting():
-            for event in _events(batch):
-                print(json.dumps(event))
+            _print(batch)
         for letter in spool.dead_letters():
-            for event in _events(letter.batch):
-                print(json.dumps(event | {"refused": letter.reason}))
+            _print(letter.batch, refused=letter.reason)
     return 0
 
 
-def _events(batch: Batch) -> Iterator[dict[str, Any]]:
-    for record, when in zip(batch.records, batch.times, strict=True):
-        event = record._asdict() | {"context": json.loads(record.context)}
-        for key in ("device_id", "account_id"):
-            event[key] = event[key] and str(event[key])
-        yield {"timestamp": as_datetime(when).isoformat(), **event, "receipt": str(batch.receipt)}
+def _print(batch: Batch, **more: str) -> None:
+    for event in batch.as_dicts():
+        print(json.dumps({**event, "receipt": batch.receipt, **more}, default=str))
 
 
 def _spools() -> Iterator[Spool]:
@@ -129,10 +124,6 @@ def _own() -> Spool:
 def _time(seconds: float) -> str:
     hours = (time.time() - seconds) / 3600
     return f"{as_datetime(seconds).isoformat(timespec='seconds')}, {hours:.1f} hours ago"
-
-
-def _megabytes(spool: Spool) -> str:
-    return f"{spool.limit_bytes / MEGABYTE:,.0f} MB"
 
 
 if __name__ == "__main__":

@@ -29,13 +29,8 @@ class Losses:
 
     def add(self, batch: Batch, reason: str) -> None:
         """Write each event to stderr, as a line of JSON with the reason, and count it."""
-        for record, when in zip(batch.records, batch.times, strict=True):
-            line = {
-                "not_stored": reason,
-                "timestamp": as_datetime(when).isoformat(),
-                **record._asdict(),
-                "context": json.loads(record.context),
-            }
+        for event, when in zip(batch.as_dicts(), batch.times, strict=True):
+            line = {"not_stored": reason, **event}
             with suppress(OSError):
                 os.write(2, (json.dumps(line, default=str) + "\n").encode())
             self._lost.append(when)

@@ -6,42 +6,42 @@ import sys
 from importlib.util import find_spec
 
 from .. import catalog
+from .printer import Printer
 
 URL, TOKEN = "SOVI_URL", "SOVI_TOKEN"  # noqa: S105 - names of variables
 DEFAULT_LINES, MOST_LINES = 10, 500
 FILTERS = ("severity", "category", "event_type")
 
 
-def main() -> int:
-    """Run the command line; return the exit code."""
+def main() -> None:
+    """Run the command line."""
     options = _parser().parse_args()
     url, token = os.environ.get(URL, ""), os.environ.get(TOKEN, "")
     if not url.startswith(("http://", "https://")):
-        return _fail(f"Set {URL} to the server's address, such as http://127.0.0.1:8000.")
+        sys.exit(f"Set {URL} to the server's address, such as http://127.0.0.1:8000.")
     if not (token.isascii() and token.isprintable() and token):
-        return _fail(f"Set {TOKEN} to an API token: manage.py create_api_token USERNAME makes one.")
+        sys.exit(f"Set {TOKEN} to an API token: manage.py create_api_token USERNAME makes one.")
     if find_spec("httpx") is None:
-        return _fail("sovi_events.tail needs httpx: pip install 'sovi-events[tail]'.")
-    from .printer import Printer
-    from .reading import RequestRefused, follow, newest, server
+        sys.exit("sovi_events.tail needs httpx: pip install 'sovi-events[tail]'.")
+    from .reading import follow, newest, server
+    from .server_sent import RequestRefused
 
     filters = {name: ",".join(given) for name in FILTERS if (given := getattr(options, name))}
     printer = Printer(sys.stdout, as_json=options.json)
     try:
         with server(url, token) as client:
             if options.follow:
-                follow(client, filters, options.lines, printer, told=_say)
+                follow(client, filters, options.lines, printer)
             else:
                 for event in newest(client, filters, options.lines):
                     printer.event(event)
     except RequestRefused as refused:
-        return _fail(str(refused))
+        sys.exit(str(refused))
     except BrokenPipeError:
-        # Whoever read has gone; at exit Python would write what is left, and complain.
+        # The reader has gone; at exit Python would write what is left, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         pass
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -77,14 +77,5 @@ def _lines(text: str) -> int:
     return int(text)
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
-def _fail(why: str) -> int:
-    _say(why)
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

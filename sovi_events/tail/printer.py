@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Mapping
 from typing import Any, TextIO
 
@@ -18,7 +19,7 @@ class Printer:
         self._coloured = output.isatty() and not os.environ.get("NO_COLOR")
 
     def event(self, event: Mapping[str, Any]) -> None:
-        """Print an event as REST and the stream tell it."""
+        """Print an event as REST and the stream represent it."""
         if self._as_json:
             self._print(json.dumps(event, ensure_ascii=False))
             return
@@ -49,6 +50,11 @@ class Printer:
 
     def _print(self, *parts: str) -> None:
         print(*parts, sep="  ", file=self._output, flush=True)
+
+
+def note(line: str) -> None:
+    """Print a line for a person, beside the events."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def printable(value: object) -> str:

@@ -1,15 +1,13 @@
 """What `sovi_events.tail` asks the server: the newest events once, or the stream for ever."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
 
-from .printer import Printer
+from .printer import Printer, note
 from .server_sent import EventSource, RequestRefused, refusal
-
-__all__ = ["RequestRefused", "follow", "newest", "server"]
 
 EVENTS, STREAM = "/api/events", "/api/logs/stream"
 ACTIONS = ("resolved", "reopened")
@@ -40,19 +38,9 @@ def newest(client: httpx.Client, filters: Mapping[str, str], count: int) -> list
     return events[::-1]
 
 
-def follow(
-    client: httpx.Client,
-    filters: Mapping[str, str],
-    count: int,
-    printer: Printer,
-    *,
-    told: Callable[[str], object],
-) -> None:
-    """Print so many events and those that come, until interrupted. Raises RequestRefused.
-
-    `told` gets a line for a person when the stream was cut.
-    """
-    source = EventSource(client, STREAM, {**filters, "backlog": str(count)}, told=told)
+def follow(client: httpx.Client, filters: Mapping[str, str], count: int, printer: Printer) -> None:
+    """Print so many events and those that come, until interrupted. Raises RequestRefused."""
+    source = EventSource(client, STREAM, {**filters, "backlog": str(count)})
     for message in source.messages():
         content = json.loads(message.data)
         if not message.event:
@@ -60,4 +48,4 @@ def follow(
         elif message.event in ACTIONS:
             printer.action(message.event, content)
         elif message.event == "reset":
-            told(f"Events may be missing here: {content['reason']}.")
+            note(f"Events may be missing here: {content['reason']}.")

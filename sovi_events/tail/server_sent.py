@@ -2,10 +2,13 @@
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import httpx
+
+from .printer import note
 
 RETRY_SECONDS = 3.0
 LONGEST_RETRY_SECONDS = 30.0
@@ -25,23 +28,15 @@ class RequestRefused(Exception):
     """The server answered that asking again is of no use; the text says why."""
 
 
+@dataclass
 class EventSource:
-    """Reads one address for ever; `told` gets a line for a person whenever the stream was cut."""
+    """Reads one address for ever; notes whenever the stream was cut."""
 
-    def __init__(
-        self,
-        client: httpx.Client,
-        path: str,
-        parameters: Mapping[str, str],
-        *,
-        told: Callable[[str], object],
-    ) -> None:
-        self._client = client
-        self._path = path
-        self._parameters = parameters
-        self._told = told
-        self._last_id = ""
-        self._retry_seconds = RETRY_SECONDS
+    client: httpx.Client
+    path: str
+    parameters: Mapping[str, str]
+    _last_id: str = ""
+    _retry_seconds: float = RETRY_SECONDS
 
     def messages(self) -> Iterator[Message]:
         """Yield messages, over lost connections and restarts of the server.
@@ -55,10 +50,10 @@ class EventSource:
             if self._last_id:
                 headers["Last-Event-ID"] = self._last_id
             try:
-                with self._client.stream(
+                with self.client.stream(
                     "GET",
-                    self._path,
-                    params=self._parameters,
+                    self.path,
+                    params=self.parameters,
                     headers=headers,
                     timeout=httpx.Timeout(10, read=SILENCE_SECONDS),
                 ) as response:
@@ -75,7 +70,7 @@ class EventSource:
                 # A server that was restarted is not to meet all its clients at once.
                 seconds = longest * random.uniform(0.5, 1)  # noqa: S311
             failures += 1
-            self._told(f"{why}; connecting again in {seconds:.1f} s.")
+            note(f"{why}; connecting again in {seconds:.1f} s.")
             time.sleep(seconds)
 
     def _read(self, lines: Iterable[str]) -> Iterator[Message]:

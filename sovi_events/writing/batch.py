@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from .. import catalog
@@ -70,6 +71,16 @@ class Batch:
         """Return the events and their times as JSON."""
         rows = [(when, *record) for when, record in zip(self.times, self.records, strict=True)]
         return json.dumps(rows, default=str, ensure_ascii=False)
+
+    def as_dicts(self) -> Iterator[dict[str, Any]]:
+        """Yield the events with their times, as JSON shows them."""
+        for record, when in zip(self.records, self.times, strict=True):
+            context = json.loads(record.context)
+            yield {
+                "timestamp": as_datetime(when).isoformat(),
+                **record._asdict(),
+                "context": context,
+            }
 
     @classmethod
     def from_text(cls, receipt: str, text: str) -> "Batch":
