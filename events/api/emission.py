@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from events.models import SystemEvent
 from sovi_events.record import Record
 from sovi_events.storable import CONTEXT_BYTES, MESSAGE_BYTES
-from sovi_events.writing.insert import REJECTIONS
+from sovi_events.writing.insert import is_rejection
 
 from .body import check_size
 from .emission_serializers import (
@@ -102,6 +102,6 @@ def _find_refusals(records: list[Record], first: int = 0) -> Iterator[tuple[int,
 def _refusal(error: DatabaseError) -> str | None:
     """Why PostgreSQL refuses the rows themselves; None when it is about something else."""
     cause = error.__cause__
-    if isinstance(cause, psycopg.Error) and (cause.sqlstate or "").startswith(REJECTIONS):
+    if isinstance(cause, psycopg.Error) and is_rejection(cause):
         return f"PostgreSQL refuses it: {cause.diag.message_primary}"
     return None

@@ -69,16 +69,12 @@ def emit_many(events: object) -> list[int | None]:
     What is no mapping of `emit`'s parameters becomes an event of its own, with what was given as
     its message; one mapping is one event.
     """
-    records = records_of(events)
-    _log(records)
-    return _stored(records)
+    return _stored(records_of(events))
 
 
 async def async_emit_many(events: object) -> list[int | None]:
     """`emit_many`, for a running event loop."""
-    records = records_of(events)
-    _log(records)
-    return await _async_stored(records)
+    return await _async_stored(records_of(events))
 
 
 def get_unresolved(
@@ -198,7 +194,6 @@ def _emitted(**arguments: object) -> list[Record]:
     mistakes = Mistakes("emit")
     record = record_of(mistakes, arguments)
     mistakes.log()
-    _log([record])
     return [record]
 
 
@@ -208,6 +203,7 @@ def _log(records: Sequence[Record]) -> None:
 
 
 def _stored(records: Sequence[Record]) -> list[int | None]:
+    _log(records)
     try:
         return client.store(records)
     except MISCONFIGURED as error:
@@ -215,6 +211,7 @@ def _stored(records: Sequence[Record]) -> list[int | None]:
 
 
 async def _async_stored(records: Sequence[Record]) -> list[int | None]:
+    _log(records)
     try:
         return await client.async_store(records)
     except MISCONFIGURED as error:

@@ -132,11 +132,6 @@ class SpoolFile:
 
 def used_bytes(database: sqlite3.Connection) -> int:
     """Return how much of its file a database uses."""
-    (free,) = database.execute("PRAGMA freelist_count").fetchone()
-    return file_bytes(database) - int(free) * PAGE_BYTES
-
-
-def file_bytes(database: sqlite3.Connection) -> int:
-    """Return how long its file is."""
     (pages,) = database.execute("PRAGMA page_count").fetchone()
-    return int(pages) * PAGE_BYTES
+    (free,) = database.execute("PRAGMA freelist_count").fetchone()
+    return (int(pages) - int(free)) * PAGE_BYTES

@@ -284,7 +284,9 @@ class Spool:
                 path.unlink(missing_ok=True)
                 continue
             try:
-                self.file.transact(partial(_take, batch=batch, attempted=attempted))
+                self.file.transact(
+                    partial(_insert, batch=batch, attempted=attempted, content=batch.as_text())
+                )
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
                     raise
@@ -292,10 +294,6 @@ class Spool:
                 continue
             path.unlink(missing_ok=True)
         return left
-
-
-def _take(database: sqlite3.Connection, *, batch: Batch, attempted: int) -> None:
-    _insert(database, batch, attempted, batch.as_text())
 
 
 def _insert(

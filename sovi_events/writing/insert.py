@@ -89,6 +89,11 @@ def store(
     raise AssertionError("unreachable")
 
 
+def is_rejection(error: psycopg.Error) -> bool:
+    """Whether PostgreSQL does not take the events as they are, however often they are sent."""
+    return (error.sqlstate or "").startswith(REJECTIONS) or isinstance(error, psycopg.DataError)
+
+
 def is_split(connection: BoundedConnection, batch: Batch) -> bool:
     """Whether a part of the batch was stored by itself. Raises `DatabaseDown`."""
     receipts = list(batch.receipts_of_parts())
@@ -254,13 +259,12 @@ def _with_known_subjects(record: Record, known: set[tuple[str, UUID]]) -> Record
 
 def _meaning(error: psycopg.Error, connection: BoundedConnection) -> Exception:
     """Return what a psycopg error means for the batch."""
-    state = error.sqlstate or ""
     what = " ".join(str(error).split())
     if isinstance(error, psycopg.errors.UndefinedTable):
         return DatabaseDown(
             f"{error.diag.message_primary}: run `manage.py migrate` on this database"
         )
-    if state.startswith(REJECTIONS) or isinstance(error, psycopg.DataError):
+    if is_rejection(error):
         return Rejected(what)
     if isinstance(error, psycopg.errors._WaitTimeout):
         return TimedOut("PostgreSQL took too long to answer")

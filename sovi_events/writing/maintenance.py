@@ -53,7 +53,8 @@ class Maintenance:
         self.is_clear = False  # whether nothing waited when this thread looked, and nothing came
         self._requests: SimpleQueue[tuple[Callable[[], None], float]] = SimpleQueue()
         self._mutex = threading.Lock()  # between the writer and this thread
-        self._connection: BoundedConnection | None = None
+        self.held: BoundedConnection | None = None
+        """The connection, if there is one."""
         self._tried = threading.Event()
         self._database_problem = ""
         self._spool_problem = ""
@@ -68,7 +69,10 @@ class Maintenance:
         """See to it that the thread does what there is to do."""
         self.is_clear = False
         if not sys.is_finalizing() and not self.look():
-            self._connect_at_exit()
+            try:
+                self._connect()
+            except DatabaseDown as error:
+                self._note(str(error))
 
     def look(self) -> bool:
         """Have the thread look whether there is anything to do; False if it can't be started."""
@@ -98,29 +102,24 @@ class Maintenance:
 
         Raises `DatabaseDown`, at once while the database is known to be away.
         """
-        if self._connection is None and not self._database_problem:
+        if self.held is None and not self._database_problem:
             self.start()
             self._tried.wait(max(0.0, deadline - time.monotonic()))
-        if (held := self._connection) is not None:
+        if (held := self.held) is not None:
             return held
         raise DatabaseDown(self._database_problem or "connecting takes too long")
-
-    @property
-    def held(self) -> BoundedConnection | None:
-        """The connection, if there is one."""
-        return self._connection
 
     def forget(self) -> None:
         """Ask for another connection; whoever has this one closes it."""
         with self._mutex:
-            self._connection = None
+            self.held = None
             self._tried.clear()
 
     def discard(self, lost: BoundedConnection) -> None:
         """Let go of a connection that is of no use; the next batch waits for another."""
         with self._mutex:
-            if self._connection is lost:
-                self._connection = None
+            if self.held is lost:
+                self.held = None
                 self._tried.clear()
         lost.close()
 
@@ -144,13 +143,13 @@ class Maintenance:
             self._is_closed = True
             self._database_problem = "closed"
         self._requests.put((lambda: None, 0.0))
-        if (held := self._connection) is not None:
+        if (held := self.held) is not None:
             self.discard(held)
 
     def abandon(self, *, in_use: bool) -> None:
         """Let go, in a child, of its parent's connection."""
-        if self._connection is not None:
-            connection.abandon(self._connection, in_use=in_use)
+        if self.held is not None:
+            connection.abandon(self.held, in_use=in_use)
 
     # -- The thread -------------------------------------------------------------------------------
 
@@ -254,7 +253,7 @@ class Maintenance:
 
     def _connect(self) -> None:
         """Give the writer a connection, if it has none."""
-        if self._connection is not None:
+        if self.held is not None:
             return
         opened = self._opened("sovi.events emit", self._settings.timeout_seconds)
         with self._mutex:
@@ -262,16 +261,10 @@ class Maintenance:
                 opened.close()
                 raise DatabaseDown("closed")
             was_away, self._database_problem = self._database_problem, ""
-            self._connection = opened
+            self.held = opened
         self._tried.set()
         if was_away:
             logger.warning("The database takes events again")
-
-    def _connect_at_exit(self) -> None:
-        try:
-            self._connect()
-        except DatabaseDown as error:
-            self._note(str(error))
 
     def _opened(self, name: str, seconds: float) -> BoundedConnection:
         try:
@@ -284,8 +277,8 @@ class Maintenance:
     def _note(self, problem: str) -> None:
         with self._mutex:
             self._failures += 1
-            is_news = self._connection is None and not self._database_problem
-            if self._connection is None:
+            is_news = self.held is None and not self._database_problem
+            if self.held is None:
                 self._database_problem = problem
         self._tried.set()
         if is_news:  # logged without the lock: a program's handler may take its time
