@@ -4,46 +4,25 @@
 `docs/adopting.md` for how a program comes to it from events of its own.
 """
 
-from ..configuration import configure
-from ..errors import ConfigurationError, DatabaseUnavailable, EventsError, InvalidEvent, NotMigrated
-from ..handler import EventHandler
-from .client import (
-    async_emit,
-    async_emit_many,
-    async_flush,
-    async_get_events,
-    async_get_unresolved,
-    async_reopen,
-    async_resolve,
-    emit,
-    emit_many,
-    flush,
-    get_events,
-    get_unresolved,
-    reopen,
-    resolve,
-)
-
-__all__ = [
-    "ConfigurationError",
-    "DatabaseUnavailable",
-    "EventHandler",
-    "EventsError",
-    "InvalidEvent",
-    "NotMigrated",
-    "async_emit",
-    "async_emit_many",
-    "async_flush",
-    "async_get_events",
-    "async_get_unresolved",
-    "async_reopen",
-    "async_resolve",
-    "configure",
-    "emit",
-    "emit_many",
-    "flush",
-    "get_events",
-    "get_unresolved",
-    "reopen",
-    "resolve",
-]
+from .. import __all__ as __all__
+from ..configuration import configure as configure
+from ..errors import ConfigurationError as ConfigurationError
+from ..errors import DatabaseUnavailable as DatabaseUnavailable
+from ..errors import EventsError as EventsError
+from ..errors import InvalidEvent as InvalidEvent
+from ..errors import NotMigrated as NotMigrated
+from ..handler import EventHandler as EventHandler
+from .client import async_emit as async_emit
+from .client import async_emit_many as async_emit_many
+from .client import async_flush as async_flush
+from .client import async_get_events as async_get_events
+from .client import async_get_unresolved as async_get_unresolved
+from .client import async_reopen as async_reopen
+from .client import async_resolve as async_resolve
+from .client import emit as emit
+from .client import emit_many as emit_many
+from .client import flush as flush
+from .client import get_events as get_events
+from .client import get_unresolved as get_unresolved
+from .client import reopen as reopen
+from .client import resolve as resolve
