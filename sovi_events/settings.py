@@ -37,8 +37,8 @@ class Settings:
         )
 
 
-_given: Mapping[str, str] = {}
-"""What `configure` was given, by the variable that it stands for."""
+_variables: ChainMap[str, str] = ChainMap({}, os.environ)
+"""What `configure` was given, by the variable that it stands for, over the environment."""
 _is_in_use = False
 
 
@@ -46,7 +46,7 @@ def in_effect() -> Mapping[str, str]:
     """Return the variables that are in effect; from the first reading on they can't be changed."""
     global _is_in_use
     _is_in_use = True
-    return _over_environment(_given)
+    return _variables
 
 
 def give(given: Mapping[str, str]) -> None:
@@ -54,19 +54,16 @@ def give(given: Mapping[str, str]) -> None:
 
     Raises `ConfigurationError` where that changes one after the library's first use.
     """
-    global _given
-    before, after = _over_environment(_given), _over_environment(given)
-    changed = [name for name in sorted({*_given, *given}) if before.get(name) != after.get(name)]
+    global _variables
+    before, after = _variables, ChainMap(dict(given), os.environ)
+    names = sorted({*before.maps[0], *given})
+    changed = [name for name in names if before.get(name) != after.get(name)]
     if changed and _is_in_use:
         raise ConfigurationError(
             f"configure comes too late to change {', '.join(changed)}: "
             "call it before the library's first use in this process"
         )
-    _given = given
-
-
-def _over_environment(given: Mapping[str, str]) -> Mapping[str, str]:
-    return ChainMap(dict(given), os.environ)
+    _variables = after
 
 
 def spool_folder(variables: Mapping[str, str] | None = None) -> Path:

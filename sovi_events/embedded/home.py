@@ -14,21 +14,13 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import Any
 
 from ..errors import DatabaseConfigurationError
 
 PORT = 5432
 SOCKET_NAME = f".s.PGSQL.{PORT}"
 SOCKET_PATH_BYTES = 103 if sys.platform == "darwin" else 107
-
-
-class RunAs(TypedDict, total=False):
-    """The arguments of `subprocess.Popen` that give root up."""
-
-    user: int
-    group: int
-    extra_groups: list[int]
 
 
 @dataclass(frozen=True)
@@ -48,8 +40,9 @@ class Home:
         return self.folder / "settings.conf"
 
     @property
-    def run_as(self) -> RunAs:
-        return RunAs(user=self.uid, group=self.gid, extra_groups=[]) if _is_root() else RunAs()
+    def run_as(self) -> dict[str, Any]:
+        """The arguments of `subprocess.run` that give root up."""
+        return {"user": self.uid, "group": self.gid, "extra_groups": []} if _is_root() else {}
 
     def create(self) -> None:
         """Create the folder with its missing parents.

@@ -1,18 +1,14 @@
 """Resolving and reopening by anybody: a kind of resolver, or the name of a person."""
 
-from typing import TypedDict, cast
+from typing import cast
 
 from .. import catalog
 from ..catalog import Resolver
 from ..storable import as_text, shown
 from .mistakes import Mistakes, is_blank
 
-
-class Who(TypedDict):
-    """The arguments of the strict calls that say who acts, and why."""
-
-    actor: str | None
-    reason: str | None
+Who = dict[str, str | None]
+"""The arguments of the strict calls that say who acts, and why: `actor` and `reason`."""
 
 
 def action_of(

@@ -175,8 +175,8 @@ class Maintenance:
             if pause:
                 self._has_work = True
                 with suppress(Empty):
-                    most = HURRY_SECONDS if waiting else pause
-                    waiting.append(self._requests.get(timeout=min(pause, most)))
+                    seconds = min(pause, HURRY_SECONDS) if waiting else pause
+                    waiting.append(self._requests.get(timeout=seconds))
                 continue
             self.is_clear = not self._has_work
             for tell, _ in waiting:
