@@ -80,12 +80,9 @@ class BatchFiles:
                 batch, attempted = _read(path)
             except FileNotFoundError:  # another process took it
                 continue
-            except OSError as error:
-                if error.errno not in UNREADABLE:
+            except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+                if isinstance(error, OSError) and error.errno not in UNREADABLE:
                     raise
-                _put_aside(path, error)
-                continue
-            except (ValueError, LookupError, TypeError, AttributeError) as error:
                 _put_aside(path, error)
                 continue
             yield path, batch, attempted

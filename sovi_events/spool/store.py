@@ -68,9 +68,6 @@ class Contents(NamedTuple):
     dead_letters: int
 
 
-NOTHING = Contents(0, None, 0, 0)
-
-
 class Spool:
     """An SQLite file and batch files beside it, shared by the processes that emit to one database.
 
@@ -241,7 +238,9 @@ class Spool:
                     files.pop(UUID(receipt), None)
             return Contents(events, since, used_bytes(database), dead)
 
-        in_database = self.file.transact(read, "DEFERRED") if self.path.exists() else NOTHING
+        in_database = Contents(0, None, 0, 0)
+        if self.path.exists():
+            in_database = self.file.transact(read, "DEFERRED")
         times = [min(batch.times) for batch in files.values()]
         times += [] if in_database.since is None else [in_database.since]
         return in_database._replace(

@@ -204,16 +204,13 @@ def _array(values: Sequence[object]) -> str:
 
 def _copy_text(ids: Sequence[int], records: Sequence[Record], times: Sequence[float] | None) -> str:
     """Write rows as COPY reads them; NUL stands for what divides them, until all is escaped."""
-    rows = [
-        "\0F".join(["\0N" if value is None else str(value) for value in (event_id, *record)])
-        for event_id, record in zip(ids, records, strict=True)
-    ]
+    columns: list[Sequence[object]] = [ids, *zip(*records, strict=True)]
     if times is not None:
-        rows = [
-            f"{row}\0F{as_datetime(moment).isoformat()}"
-            for row, moment in zip(rows, times, strict=True)
-        ]
-    text = "\0R".join(rows)
+        columns.append([as_datetime(moment).isoformat() for moment in times])
+    text = "\0R".join(
+        "\0F".join(["\0N" if value is None else str(value) for value in row])
+        for row in zip(*columns, strict=True)
+    )
     for character, escaped in _COPY_ESCAPES:
         text = text.replace(character, escaped)
     return text + "\n"

@@ -35,11 +35,6 @@ this_thread = _Thread()
 class PendingEmit:
     """The events of one call. Its thread waits on a lock of its own, which the writer releases."""
 
-    __slots__ = (
-        *("_error", "_ids", "_woken", "attempted", "batch", "deadline", "is_given_up"),
-        *("is_split", "problem", "store_until"),
-    )
-
     def __init__(self, records: Sequence[Record], timeout_seconds: float) -> None:
         self.batch = Batch(records, [time.time()] * len(records))
         seconds = timeout_seconds * (1 + len(records) / EVENTS_PER_TIMEOUT)
@@ -81,8 +76,6 @@ class PendingEmit:
 
 class AsyncPendingEmit(PendingEmit):
     """The events of one call from an event loop."""
-
-    __slots__ = ("_future", "_loop")
 
     async def arrive(self) -> bool:
         """`wait`, without blocking the loop."""
