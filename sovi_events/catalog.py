@@ -32,7 +32,7 @@ class EventType(NamedTuple):
 
     @property
     def recovered_by(self) -> tuple[str, ...]:
-        """The event types of the same device or account that say the failure is over."""
+        """The event types of the same device or account that mean the failure is over."""
         return _RECOVERED_BY.get(self.name, ())
 
 

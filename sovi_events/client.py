@@ -37,14 +37,14 @@ def emit(
     threads, up to the end of the interpreter. Where it raises because a signal handler did, the
     event may be stored, once, or not.
 
-    Commits by itself, whatever transaction the caller has open, together with what other threads
-    emit. Takes at most SOVI_EMIT_TIMEOUT_SECONDS: when PostgreSQL can't be reached, is too slow or
-    full, or refuses, the event is kept on disk and stored later, with the time it happened. Beside
-    a thread that keeps the interpreter busy it waits for two or three of its switch intervals, 10
-    to 15 ms in all (see `sys.setswitchinterval`). An id that is no UUID, or in no table, is kept in
-    the context, as `unknown_device_id` or `unknown_account_id`; `""` is none. Messages over 8 KB
-    and contexts over 64 KB are cut with a mark. In a running event loop this blocks the loop: await
-    `async_emit` there.
+    Commits by itself, whatever transaction the caller has open, and in one transaction with events
+    of other threads. Takes at most SOVI_EMIT_TIMEOUT_SECONDS: when PostgreSQL can't be reached, is
+    too slow or full, or refuses, the event is kept on disk and stored later, with the time it
+    happened. Beside a thread that keeps the interpreter busy it waits for two or three of its
+    switch intervals, 10 to 15 ms in all (see `sys.setswitchinterval`). An id that is no UUID, or in
+    no table, is kept in the context, as `unknown_device_id` or `unknown_account_id`; `""` is none.
+    Messages over 8 KB and contexts over 64 KB are cut with a mark. In a running event loop this
+    blocks the loop: await `async_emit` there.
 
     Raises `InvalidEvent` for a mistake in the arguments; `ConfigurationError` and
     `DatabaseConfigurationError` (of `sovi_events.errors`) for one in the settings.
@@ -68,7 +68,7 @@ async def async_emit(**event: Any) -> int | None:
 
 
 def emit_many(events: Iterable[Mapping[str, Any]]) -> list[int | None]:
-    """Store several events together; return their ids in the order given, ascending.
+    """Store several events in one transaction; return their ids in the order given, ascending.
 
     Each is a mapping with `emit`'s parameter names. None stands for an event in the spool: all of
     them, or one that PostgreSQL refused. May take as many times `emit`'s bound as there are ten

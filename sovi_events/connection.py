@@ -160,7 +160,7 @@ def abandon(
 def bounded(name: str, seconds: float, *, prepare: bool) -> BoundedConnection:
     """Open a connection whose statements end within about `seconds`, also in the server.
 
-    `name` tells the server's administrators what it is for; without `prepare` it works behind a
+    `name` shows the server's administrators its purpose; without `prepare` it works behind a
     pooler that lends connections by the transaction. Raises psycopg.Error.
     """
     opened = BoundedConnection.connect(
@@ -191,7 +191,7 @@ def _parameters() -> dict[str, Any]:
 
 
 def _is_stale(socket: int) -> bool:
-    """Whether the server spoke while nothing was asked: it says goodbye before it closes."""
+    """Whether the server sent something unasked, as it does before it closes."""
     poll = select.poll()
     poll.register(socket, select.POLLIN)
     return bool(poll.poll(0))

@@ -26,15 +26,15 @@ Value = TypeVar("Value")
 class EventHandler(logging.Handler):
     """Emit an event for each log record, with the record's message and its level as severity.
 
-    `category` and `event_type` are what a record's `extra` doesn't say under these names;
+    `category` and `event_type` are for records whose `extra` has none under these names;
     `device_id` and `account_id` come from there too. A value that `emit` would refuse is kept in
     the context, like the rest of `extra`, beside `logger`, `level`, `source` (file and line), and,
-    where there are such, `exception` (`type`, `message`, `traceback`) and `stack`. A formatter has
-    no say: the parts are kept apart.
+    where there are such, `exception` (`type`, `message`, `traceback`) and `stack`. A formatter is
+    not used: the parts are kept as they are.
 
     Blocks as `emit` does, a running event loop too: give a `logging.handlers.QueueHandler` to its
     loggers then, and this to the `QueueListener`; the traceback becomes part of the message there.
-    What goes wrong is told by `handleError`, never raised. What the library and psycopg log makes
+    What goes wrong is left to `handleError`, never raised. What the library and psycopg log makes
     no event, nor does what is logged by the same thread while it emits one.
     """
 

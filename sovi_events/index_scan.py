@@ -96,10 +96,10 @@ def merged_ids(
             f"ORDER BY {by_last} LIMIT {limit + offset}) AS page"
         )
         params += [*values, *source.params]
-    together = " UNION ALL ".join(parts)
+    union = " UNION ALL ".join(parts)
     if ordered:
-        together = f"SELECT id FROM ({together}) AS merged ORDER BY id {order}"
-    return f"{together} LIMIT {limit} OFFSET {offset}", params
+        union = f"SELECT id FROM ({union}) AS merged ORDER BY id {order}"
+    return f"{union} LIMIT {limit} OFFSET {offset}", params
 
 
 def _ranges(

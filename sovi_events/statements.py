@@ -91,7 +91,7 @@ FROM stored
 """
 
 # The insert of nothing takes the lock that settled reading asks for before the ids are drawn. What
-# follows in the transaction may take as long as is said here.
+# follows in the transaction may take that long.
 DRAW_IDS = """
 WITH locked AS (
     INSERT INTO system_events (category, severity, event_type, message)

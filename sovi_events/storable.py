@@ -1,7 +1,7 @@
 """Values made storable: what a producer may send and PostgreSQL's text and jsonb refuse.
 
 Nothing is refused for its content. NUL becomes ␀, a lone surrogate U+FFFD, NaN and infinities their
-names; objects become what they say of themselves; what is too large is cut, visibly.
+names; objects become their text; what is too large is cut, visibly.
 """
 
 import json
@@ -36,7 +36,7 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 def storable_text(text: str) -> str:
     """Return `text` as PostgreSQL can store it."""
-    # A subclass's own methods have no say, and psycopg wants one type in an array.
+    # A subclass's own methods are passed over, and psycopg wants one type in an array.
     plain = str.__str__(text)
     if plain.isascii() and "\x00" not in plain:
         return plain
@@ -50,13 +50,13 @@ def storable_message(text: str) -> str:
 
 def shown(value: object) -> str:
     """Return a short repr for an error message; it never fails itself."""
-    return _said(repr, value)[:80]
+    return _described(repr, value)[:80]
 
 
 def as_text(value: object) -> str:
-    """Return what the object says of itself, storable, of any length; it never fails itself."""
-    # UUIDs and decimals say it best in their own words; most others only have a repr.
-    return _said(str if _has_own_words(value) else repr, value)
+    """Return the object as text, storable, of any length; it never fails itself."""
+    # UUIDs and decimals have a `str` of their own; most others only have a repr.
+    return _described(str if _has_own_str(value) else repr, value)
 
 
 def storable_context(context: Mapping[Any, Any]) -> str:
@@ -156,7 +156,7 @@ class _Jsonable:
 
     def _other(self, value: Any, depth: int) -> Any:
         if isinstance(value, BaseException):
-            return {"type": type(value).__name__, "message": self._text(_said(str, value))}
+            return {"type": type(value).__name__, "message": self._text(_described(str, value))}
         if isinstance(value, date | time):
             return value.isoformat()
         if isinstance(value, timedelta):
@@ -175,12 +175,12 @@ class _Jsonable:
         return self.nodes >= (0 if depth == MAX_DEPTH else NODES_FOR_ENTRIES)
 
 
-def _has_own_words(value: object) -> bool:
+def _has_own_str(value: object) -> bool:
     return any("__str__" in vars(kind) for kind in type(value).__mro__[:-1])
 
 
-def _said(how: Callable[[Any], str], value: object) -> str:
-    """Return what the object says of itself; its own code may fail, the event must not."""
+def _described(how: Callable[[Any], str], value: object) -> str:
+    """Return the object as text; its own code may fail, the event must not."""
     try:
         return storable_text(how(value))
     except Exception as error:

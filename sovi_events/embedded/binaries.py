@@ -45,10 +45,10 @@ class Binaries:
             )
             if process.returncode:
                 output.seek(0)
-                said = output.read().decode(errors="replace")[-2000:].strip()
+                end = output.read().decode(errors="replace")[-2000:].strip()
                 raise DatabaseConfigurationError(
                     f"The embedded PostgreSQL's {tool} failed; where it cannot work, set "
-                    f"DATABASE_URL to another PostgreSQL. It said: {said}"
+                    f"DATABASE_URL to another PostgreSQL. It said: {end}"
                 )
 
 
@@ -100,8 +100,8 @@ def _candidates() -> Iterator[Path]:
 
 def _major(folder: Path) -> int:
     command = [str(folder / "postgres"), "--version"]
-    said = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/").stdout
-    return int(said.split()[2].partition(".")[0])
+    process = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/")
+    return int(process.stdout.split()[2].partition(".")[0])
 
 
 def _readable_copy(folder: Path, home: Home) -> Path:

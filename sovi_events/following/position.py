@@ -17,7 +17,7 @@ MAX_ID = 2**63 - 1
 class Position:
     """Everything up to `high` was read, except the ids in `gaps`: they may still be committed.
 
-    `gaps` are ranges (first, last), both inside, ascending, apart, and below `high`. As text:
+    `gaps` are ranges (first, last), both inside, ascending, disjoint, and below `high`. As text:
     `120`, or with gaps `120~7-9~15`; a plain event id is a position too.
     """
 
@@ -30,8 +30,8 @@ class Position:
         high, *gaps = text.split("~")
         position = cls(_id(high), tuple(_range(gap) for gap in gaps))
         edges = [edge for gap in position.gaps for edge in gap]
-        apart = all(last < first for (_, last), (first, _) in pairwise(position.gaps))
-        if len(gaps) > 2 * MAX_GAPS or edges != sorted(edges) or not apart:
+        disjoint = all(last < first for (_, last), (first, _) in pairwise(position.gaps))
+        if len(gaps) > 2 * MAX_GAPS or edges != sorted(edges) or not disjoint:
             raise ValueError(f"{text[:40]!r} is not a position in the event table")
         if edges and edges[-1] >= position.high:
             raise ValueError(f"{text[:40]!r} has a gap above its highest event id")

@@ -25,7 +25,7 @@ Rows = Sequence[Sequence[Any]]
 
 
 class Horizon(NamedTuple):
-    """`id` is settled; `complete` tells whether it was the newest id of that moment."""
+    """`id` is settled; `complete` is whether it was the newest id of that moment."""
 
     id: int
     complete: bool

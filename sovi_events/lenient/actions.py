@@ -33,7 +33,7 @@ def _kind_and_who(
     if is_blank(by):
         return "auto", who
     if not isinstance(by, str):
-        # It may be anything that a program goes by: that it is a person nobody said.
+        # It may be anything that a program goes by, not only a person.
         mistakes.add(argument, by, f"{argument} must be text, not {shown(by)}")
         return "auto", {**who, "actor": who["actor"] or as_text(by)}
     kind = str.strip(by).lower()

@@ -42,8 +42,8 @@ def emit(
     configuration. An argument that can't be taken is kept in the context under
     `invalid_arguments`, by its name, and logged at WARNING: the event has the category or type
     `unknown` then, the severity `warning`, the message `(no message)`; names are cut to 200
-    characters, other objects' words are the message. An event that no configuration says where to
-    keep is written to stderr as a line of JSON, and logged at ERROR: the answer is None.
+    characters, other objects' words are the message. An event for which no configuration names a
+    place is written to stderr as a line of JSON, and logged at ERROR: the answer is None.
     """
     records = _emitted(
         category=category,
@@ -64,7 +64,7 @@ async def async_emit(**event: object) -> int | None:
 
 
 def emit_many(events: object) -> list[int | None]:
-    """Store several events together, each as `emit` does; return their ids in the order given.
+    """Store several events, each as `emit` does; return their ids in the order given.
 
     What is no mapping of `emit`'s parameters becomes an event of its own, with what was given as
     its message; one mapping is one event.

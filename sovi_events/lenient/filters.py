@@ -74,8 +74,8 @@ def _ids(mistakes: Mistakes, argument: str, value: object) -> Sequence[Any] | No
 def _state(mistakes: Mistakes, value: object) -> bool | None:
     if is_blank(value) or isinstance(value, bool):
         return value if isinstance(value, bool) else None
-    said = as_text(value).strip().lower()
-    if said not in STATES:
+    text = as_text(value).strip().lower()
+    if text not in STATES:
         reason = f"resolved must be True, False or None, not {shown(value)}"
         mistakes.add("resolved", value, reason)
-    return STATES.get(said)
+    return STATES.get(text)

@@ -42,7 +42,7 @@ class Mistakes:
         self._reasons.append(reason)
 
     def whole(self, argument: str, value: object, otherwise: Value) -> int | Value:
-        """Return a whole number, one that text says, too; `otherwise` for blank text and None."""
+        """Return a whole number, be it written as text; `otherwise` for blank text and None."""
         if is_blank(value):
             return otherwise
         found = _whole(value)
@@ -52,7 +52,7 @@ class Mistakes:
         return found
 
     def seconds(self, argument: str, value: object, otherwise: float) -> float:
-        """Return a time that a lock can be waited for, also one that text says."""
+        """Return a time that a lock can be waited for, be it written as text."""
         if is_blank(value):
             return otherwise
         try:

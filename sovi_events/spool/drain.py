@@ -1,8 +1,8 @@
 """From the spool into the table: the oldest first, one process at a time.
 
 A drainer that is killed leaves its batches where they were, marked as attempted, and a lock that
-nobody holds: the next one, of any process of the user, sends them again, and their receipts tell
-those that were stored.
+nobody holds: the next one, of any process of the user, sends them again, and their receipts show
+which were stored.
 """
 
 import fcntl
@@ -96,7 +96,7 @@ def _drain(spool: Spool, group: list[Spooled], connection: BoundedConnection) ->
 
 
 def _store_group(spool: Spool, group: list[Spooled], connection: BoundedConnection) -> bool:
-    """Store the batches together; return False where they have to go one by one."""
+    """Store the batches in one transaction; return False where they have to go one by one."""
     deadline = time.monotonic() + GROUP_SECONDS
     if any(_is_stale(spooled) or spooled.is_split for spooled in group):
         return False

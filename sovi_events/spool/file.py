@@ -124,7 +124,7 @@ class SpoolFile:
         return database
 
     def _quarantine(self) -> None:
-        """Keep a damaged file for whoever can mend it; the next transaction begins another."""
+        """Keep a damaged file to be mended by hand; the next transaction begins another."""
         damaged = self._path.with_suffix(f".damaged-{time.time_ns()}")
         self._path.rename(damaged)
         self._damaged.append(damaged)

@@ -1,4 +1,4 @@
-"""Events that found no room anywhere: said on stderr, counted, and told of once it is possible."""
+"""Dropped events, which found no room anywhere: written to stderr, counted, and reported later."""
 
 import json
 import os
@@ -20,7 +20,7 @@ class Losses:
     """How many events a process could neither store nor spool, and since when."""
 
     def __init__(self) -> None:
-        # No lock: whoever adds may have interrupted the one who reports.
+        # No lock: `add` may have interrupted `report` in its own thread.
         self._lost: deque[float] = deque()
 
     @property
@@ -36,11 +36,11 @@ class Losses:
             self._lost.append(when)
 
     def report(self, connection: BoundedConnection) -> None:
-        """Emit an event that says how many, since when. Raises `DatabaseDown`."""
+        """Emit an event with their number and times. Raises `DatabaseDown`."""
         count = self.count
         if not count:
             return
-        with suppress(Rejected):  # it was said on stderr
+        with suppress(Rejected):  # stderr has them
             store(
                 connection, [self._report_event(count)], deadline=time.monotonic() + REPORT_SECONDS
             )

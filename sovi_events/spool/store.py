@@ -131,7 +131,7 @@ class Spool:
         return True
 
     def oldest(self, events: int) -> list[Spooled]:
-        """Return the batches to store next: one, or several with together at most `events`.
+        """Return the batches to store next: one, or several of at most `events` in sum.
 
         Where batch files alone wait, and a full disk has no room to take them, it raises OSError.
         """

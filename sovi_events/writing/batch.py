@@ -1,4 +1,4 @@
-"""Events that are stored together, once."""
+"""Events that are stored in one transaction, once."""
 
 import hashlib
 import json
@@ -31,7 +31,7 @@ def _receipt(milliseconds: int, distinguishing: bytes) -> UUID:
 
 @dataclass(slots=True)
 class Batch:
-    """`receipt` is stored with the events and tells, to whoever asks later, whether they were.
+    """`receipt` is stored with the events: it shows later whether they were.
 
     `times` are when the events happened, in seconds since 1970.
     """

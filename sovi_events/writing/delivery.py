@@ -32,9 +32,9 @@ class Delivery:
     """The ways of one process to one database. The writer's thread delivers.
 
     While it has nothing to do it lends its connection: who emits one event then stores it, for two
-    switches of threads take as long as the insert. Nothing is locked for that: whoever took the
-    connection out of the queue has it, and gives it back once all went well. Where a signal handler
-    raises, at whatever instant, or emits, it doesn't come back: the writer asks for another.
+    switches of threads take as long as the insert. No lock is needed: the thread that took it out
+    of the queue has it, and gives it back once all went well. Where a signal handler raises, at
+    whatever instant, or emits, it doesn't come back: the writer asks for another.
     """
 
     def __init__(self) -> None:
@@ -162,10 +162,10 @@ class Delivery:
                     ids += self._store(parts[:1], pending.store_until)
                 except Rejected as rejection:
                     if len(parts[0].records) > 1:
-                        # Each says what it does before it looks what the other has done.
+                        # Each notes what it does before it looks what the other has done.
                         was_split, pending.is_split = pending.is_split, True
                         if pending.is_given_up and not was_split:
-                            return  # whoever drains it halves it
+                            return  # the drainer halves it
                         parts[:1] = parts[0].halves()
                         continue
                     self._dead_letter(parts[0], str(rejection))
@@ -241,7 +241,7 @@ class Delivery:
             self._maintenance.start()
 
     def _dead_letter(self, batch: Batch, reason: str) -> None:
-        if reason != self._reason:  # said once for many alike
+        if reason != self._reason:  # logged once for many alike
             self._reason = reason
             logger.error(
                 "PostgreSQL refused an event; see `python -m sovi_events.spool status`: %s", reason

@@ -35,7 +35,7 @@ class DatabaseDown(Exception):
 
 
 class ConnectionLost(DatabaseDown):
-    """The connection was lost on the way: another one may do, and the receipt tells the rest."""
+    """The connection was lost on the way: another one may do; the receipt shows what was stored."""
 
 
 class TimedOut(DatabaseDown):

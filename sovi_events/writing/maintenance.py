@@ -36,7 +36,7 @@ OTHERS_SECONDS = 0.2
 HURRY_SECONDS = 0.2
 """How often the database is tried, at least, while somebody waits for the spool to drain."""
 GROUP_SHRINKS = 8
-"""How many times fewer events are drained together once a group took too long."""
+"""How many times fewer events are drained in one transaction once a group took too long."""
 STARTS_PER_PRUNE = 100
 """One process in so many prunes old receipts when it begins; long ones do so now and then."""
 
@@ -110,7 +110,7 @@ class Maintenance:
         raise DatabaseDown(self._database_problem or "connecting takes too long")
 
     def forget(self) -> None:
-        """Ask for another connection; whoever has this one closes it."""
+        """Ask for another connection; the holder of this one closes it."""
         with self._mutex:
             self.held = None
             self._tried.clear()
@@ -158,7 +158,7 @@ class Maintenance:
         while self._must_work() and self._is_running.acquire(blocking=False):
             try:
                 self._work()
-            except Exception:  # a log handler's own: what it was told of goes on
+            except Exception:  # a log handler's own: the work goes on
                 self._has_work = True
                 time.sleep(OTHERS_SECONDS)
             finally:
@@ -170,7 +170,7 @@ class Maintenance:
             self._has_work = False
             while not self._requests.empty():
                 waiting.append(self._requests.get())
-            waiting = [(tell, until) for tell, until in waiting if until > time.monotonic()]
+            waiting = [(wake, until) for wake, until in waiting if until > time.monotonic()]
             pause = self._attempt()
             if pause:
                 self._has_work = True
@@ -179,8 +179,8 @@ class Maintenance:
                     waiting.append(self._requests.get(timeout=seconds))
                 continue
             self.is_clear = not self._has_work
-            for tell, _ in waiting:
-                tell()
+            for wake, _ in waiting:
+                wake()
             waiting.clear()
 
     def _must_work(self) -> bool:
@@ -237,7 +237,7 @@ class Maintenance:
             return is_alone
 
     def _make_way(self, problem: str) -> None:
-        """Store fewer together next time; one batch that takes too long alone comes last then."""
+        """Store fewer at once next time; one batch that takes too long comes last then."""
         self._failures += 1
         if self._group_events == 1:
             self._spool.postpone()

@@ -1,4 +1,4 @@
-"""Events on their way to the writer, how their callers wait, and what is stored together."""
+"""Events on their way to the writer, how their callers wait, and groups of one transaction."""
 
 import asyncio
 import threading
@@ -15,7 +15,7 @@ EVENTS_PER_TIMEOUT = 10_000
 SPOOLING_SHARE, SPOOLING_SECONDS, SPOOLING_SECONDS_AN_EVENT = 0.2, 0.1, 20e-6
 """What is left of a caller's time to keep on disk what PostgreSQL did not take."""
 GROUP_EVENTS = MANY - 1
-"""Events of several calls that are stored together at most; a call that brings more is alone."""
+"""Events of several calls in one transaction, at most; a call that brings more is alone."""
 IDLE_SECONDS = 1.0
 """How long the writer waits for an event before its thread ends: forks are best without one."""
 COMMIT_DELAY_SECONDS = 0.0001
@@ -98,11 +98,11 @@ class AsyncPendingEmit(PendingEmit):
 def groups(
     queue: SimpleQueue[PendingEmit], idle_seconds: Callable[[], float]
 ) -> Iterator[list[PendingEmit]]:
-    """Yield what is to be stored together, until nothing came for so long.
+    """Yield what is to be stored in one transaction, until nothing came for so long.
 
-    Note: commit_delay. Threads that were stored together emit again at once, but one after the
-    other: without a moment's delay the first would be stored alone while the others queue, each
-    time. A caller that is alone is not delayed.
+    Note: commit_delay. Threads whose events were stored in one transaction emit again at once, but
+    one after the other: without a moment's delay the first would be stored alone while the others
+    queue, each time. A caller that is alone is not delayed.
     """
     last_size = 1
     following: PendingEmit | None = None
