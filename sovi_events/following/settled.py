@@ -52,17 +52,15 @@ def read_horizon(
     `run` executes a statement and returns its rows; each must see what was committed before it, so
     the connection is in autocommit or READ COMMITTED.
     """
-    steps = _horizon(memory, wait_seconds)
-    step: str | float = next(steps)
-    while True:
-        try:
-            if isinstance(step, str):
-                step = steps.send(run(step))
-            else:
-                time.sleep(step)
-                step = steps.send(())
-        except StopIteration as end:
-            return _result(end)
+    steps = _steps(memory, wait_seconds)
+    step = next(steps)
+    while not isinstance(step, Horizon):
+        if isinstance(step, str):
+            step = steps.send(run(step))
+        else:
+            time.sleep(step)
+            step = next(steps)
+    return step
 
 
 async def async_read_horizon(
@@ -72,26 +70,19 @@ async def async_read_horizon(
     wait_seconds: float = WAIT_SECONDS,
 ) -> Horizon:
     """`read_horizon` for a running event loop."""
-    steps = _horizon(memory, wait_seconds)
-    step: str | float = next(steps)
-    while True:
-        try:
-            if isinstance(step, str):
-                step = steps.send(await run(step))
-            else:
-                await asyncio.sleep(step)
-                step = steps.send(())
-        except StopIteration as end:
-            return _result(end)
+    steps = _steps(memory, wait_seconds)
+    step = next(steps)
+    while not isinstance(step, Horizon):
+        if isinstance(step, str):
+            step = steps.send(await run(step))
+        else:
+            await asyncio.sleep(step)
+            step = next(steps)
+    return step
 
 
-def _result(end: StopIteration) -> Horizon:
-    horizon: Horizon = end.value
-    return horizon
-
-
-def _horizon(memory: Memory, wait_seconds: float) -> Generator[str | float, Rows, Horizon]:
-    """Yield statements to run and seconds to pause; return the horizon."""
+def _steps(memory: Memory, wait_seconds: float) -> Generator[str | float | Horizon, Rows, None]:
+    """Yield statements to run and seconds to pause, and at last the horizon."""
     newest: int = (yield statements.NEWEST_ID)[0][0]
     if newest < memory.settled_id:
         memory.settled_id = 0  # another database, or this one restored: what was known is void
@@ -99,11 +90,12 @@ def _horizon(memory: Memory, wait_seconds: float) -> Generator[str | float, Rows
     waiting_for = {holder for (holder,) in (yield statements.LOCK_HOLDERS)}
     while waiting_for:
         if time.monotonic() > deadline:
-            return Horizon(memory.settled_id, complete=False)
+            yield Horizon(memory.settled_id, complete=False)
+            return
         yield PAUSE_SECONDS
         waiting_for &= {holder for (holder,) in (yield statements.LOCK_HOLDERS)}
     memory.settled_id = max(memory.settled_id, newest)
-    return Horizon(newest, complete=True)
+    yield Horizon(newest, complete=True)
 
 
 @dataclass

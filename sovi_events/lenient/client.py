@@ -3,13 +3,12 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from .. import client
 from ..connection import Rows
 from ..errors import DatabaseConfigurationError, EventsError
-from ..query import EventQuery
 from ..record import Record
 from ..spool.losses import Losses
 from ..twins import twin_of
@@ -227,17 +226,10 @@ def _left_to_stderr(records: Sequence[Record], error: Exception) -> list[int | N
 
 
 def _read(call: str, default_limit: int, **filters: object) -> Rows:
-    query = _query(call, default_limit, filters)
+    query = query_of(call, filters, default_limit)
     return [] if query is None else client.read(query)
 
 
 async def _async_read(call: str, default_limit: int, **filters: object) -> Rows:
-    query = _query(call, default_limit, filters)
+    query = query_of(call, filters, default_limit)
     return [] if query is None else await client.async_read(query)
-
-
-def _query(call: str, default_limit: int, filters: Mapping[str, object]) -> EventQuery | None:
-    mistakes = Mistakes(call)
-    query = query_of(mistakes, filters, default_limit)
-    mistakes.log()
-    return query

@@ -14,14 +14,13 @@ STATES = {"true": True, "1": True, "false": False, "0": False}
 """What REST takes for `resolved`, too."""
 
 
-def query_of(
-    mistakes: Mistakes, filters: Mapping[str, object], default_limit: int
-) -> EventQuery | None:
-    """Make a query of what `get_events` was given; a filter that is missing counts as None.
+def query_of(call: str, filters: Mapping[str, object], default_limit: int) -> EventQuery | None:
+    """Make a query of what `get_events` was given, and log what was wrong with it.
 
-    None where no event can match: for a value that no column can hold, or a limit below 1.
+    A filter that is missing counts as None. Returns None where no event can match: for a value that
+    no column can hold, or a limit below 1.
     """
-    given = filters.get
+    mistakes, given = Mistakes(call), filters.get
     equal = {
         **{name: _texts(mistakes, name, given(name)) for name in _TEXTS},
         **{name: _ids(mistakes, name, given(name)) for name in _IDS},
@@ -29,6 +28,7 @@ def query_of(
     wanted = min(mistakes.whole("limit", given("limit"), default_limit), MAX_LIMIT)
     after_id = mistakes.whole("after_id", given("after_id"), None)
     resolved = _state(mistakes, given("resolved"))
+    mistakes.log()
     # Without its `after_id` a loop over pages would begin anew, and never end.
     is_lost = "after_id" in mistakes.values or (after_id or 0) > MAX_ID
     if wanted < 1 or is_lost or None in equal.values():

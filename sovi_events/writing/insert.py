@@ -1,6 +1,7 @@
 """Batches into the table, once: their receipts, and what PostgreSQL's errors mean."""
 
 import json
+import re
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -22,6 +23,8 @@ RECEIPT_SECONDS = 30 * 24 * 3600.0
 
 _NO_IDS = "{(,)}"
 """Where the ids come from a sequence of no column, or a trigger stored the event elsewhere."""
+
+_RANGE = re.compile(r"(-?\d+),(-?\d+)")
 
 REJECTIONS = ("22", "23", "44", "54", "P0")
 """Classes of SQLSTATE that no later attempt changes: bad data, constraints, limits, triggers."""
@@ -164,12 +167,8 @@ def _one(connection: BoundedConnection, statement: str, params: Params) -> str:
 
 def _expanded(ranges: str) -> list[int]:
     """Return the ids of a multirange as PostgreSQL writes it: `{[7,9),[12,13)}`."""
-    if ranges == _NO_IDS:
-        return []
-    bounds = ranges[2:-2].split("),[")
     ids: list[int] = []
-    for bound in bounds if bounds != [""] else []:
-        first, _, end = bound.partition(",")
+    for first, end in _RANGE.findall(ranges):
         ids += range(int(first), int(end))
     return ids
 
