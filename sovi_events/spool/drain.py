@@ -77,12 +77,6 @@ def groups(
         yield _drain(spool, group, connection)
 
 
-def prune(connection: BoundedConnection) -> bool:
-    """Delete old receipts; return whether there may be more. Raises `DatabaseDown`."""
-    deadline = time.monotonic() + GROUP_SECONDS
-    return insert.prune_receipts(connection, deadline=deadline) == insert.PRUNE_ROWS
-
-
 def _drain(spool: Spool, group: list[Spooled], connection: BoundedConnection) -> int:
     if len(group) > 1 and _store_group(spool, group, connection):
         return sum(len(spooled.batch.records) for spooled in group)

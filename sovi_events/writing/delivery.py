@@ -43,7 +43,7 @@ class Delivery:
         self.timeout_seconds = settings.timeout_seconds
         self.spool = Spool(settings.spool_folder / database.identity(), settings.spool_bytes)
         self._losses = Losses()
-        self._maintenance = Maintenance(settings, self.spool, self._losses)
+        self.maintenance = Maintenance(settings, self.spool, self._losses)
         self._lent: SimpleQueue[BoundedConnection] = SimpleQueue()
         self._is_lent = False
         self.is_closed = False
@@ -54,7 +54,7 @@ class Delivery:
 
     def lend(self) -> None:
         """Let others store until the next `deliver`."""
-        if not self._is_lent and (held := self._maintenance.held) is not None:
+        if not self._is_lent and (held := self.maintenance.held) is not None:
             self._is_lent = True
             self._lent.put(held)
 
@@ -82,7 +82,7 @@ class Delivery:
             pending.attempted = True
             pending.problem = "" if isinstance(error, ConnectionLost) else str(error)
             connection.close()
-        if connection is self._maintenance.held:
+        if connection is self.maintenance.held:
             self._lent.put(connection)
         else:  # it took too long
             connection.close()
@@ -94,7 +94,7 @@ class Delivery:
         waiting = [pending for pending in group if not pending.is_given_up]
         for pending in waiting:
             if pending.problem:
-                self._maintenance.mark_down(pending.problem)
+                self.maintenance.mark_down(pending.problem)
         storing = [pending for pending in waiting if pending.batch.records]
         if len(storing) < 2:
             for pending in waiting:
@@ -125,32 +125,25 @@ class Delivery:
         """
         if not self.spool.batch_files.put(batch, attempted=attempted):
             self._losses.add(batch, "the disk takes no file")
-        self._maintenance.start()
+        self.maintenance.start()
         return [None] * len(batch.records)
 
     @property
     def is_clear(self) -> bool:
         """Whether nothing waits in the spool, as far as is known without a wait."""
-        return self._maintenance.is_clear or not self.spool.exists()
-
-    def flush(self, deadline: float) -> bool:
-        """Wait until the spool is empty, until `time.monotonic`'s deadline; return whether it is.
-
-        Tries the database at once, if it was away.
-        """
-        return self._maintenance.run_through(deadline)
+        return self.maintenance.is_clear or not self.spool.exists()
 
     def close(self) -> None:
         """Give the connection back."""
         self._take_back()
         self._losses.leave(lambda batch: not self.spool.put([batch], beyond_bound=True))
-        self._maintenance.close()
+        self.maintenance.close()
         self.spool.file.close()
         self.is_closed = True
 
     def abandon(self) -> None:
         """Let go, in a child, of its parent's connection."""
-        self._maintenance.abandon(in_use=self._is_lent and self._lent.empty())
+        self.maintenance.abandon(in_use=self._is_lent and self._lent.empty())
 
     def _deliver_alone(self, pending: PendingEmit) -> None:
         """Store what one caller brings; what PostgreSQL rejects is found by halving."""
@@ -184,7 +177,7 @@ class Delivery:
         """Raises `Rejected`, `DatabaseDown`; the second connection serves where one was lost."""
         for attempt in (1, 2):
             try:
-                connection = self._maintenance.connection(deadline)
+                connection = self.maintenance.connection(deadline)
             except DatabaseDown as error:
                 error.was_attempted = attempt == 2
                 raise
@@ -195,13 +188,13 @@ class Delivery:
             except (Rejected, InvalidEvent):
                 raise
             except Exception as error:
-                self._maintenance.discard(connection)
+                self.maintenance.discard(connection)
                 if isinstance(error, ConnectionLost) and attempt == 1:
                     continue
                 if isinstance(error, DatabaseDown):
-                    self._maintenance.mark_down(str(error))
+                    self.maintenance.mark_down(str(error))
                 raise
-            self._maintenance.mark_healthy()
+            self.maintenance.mark_healthy()
             self._note_stored()
             return ids
         raise AssertionError("unreachable")
@@ -209,23 +202,23 @@ class Delivery:
     def _note_stored(self) -> None:
         self._batches += 1
         if self._batches % BATCHES_PER_PRUNE == 0:
-            self._maintenance.prune()
+            self.maintenance.prune()
         if time.monotonic() - self._looked > LEFTOVERS_SECONDS:
             self._looked = time.monotonic()
-            self._maintenance.look()
+            self.maintenance.look()
 
     def _take_back(self) -> None:
         if not self._is_lent:
             return
         self._is_lent = False
         try:
-            while (returned := self._lent.get(timeout=LENT_SECONDS)) is not self._maintenance.held:
+            while (returned := self._lent.get(timeout=LENT_SECONDS)) is not self.maintenance.held:
                 returned.close()  # it took too long
         except Empty:
-            self._maintenance.forget()
+            self.maintenance.forget()
         else:
             if returned.closed:
-                self._maintenance.discard(returned)
+                self.maintenance.discard(returned)
 
     def _may_notify(self) -> bool:
         now = time.monotonic()
@@ -238,7 +231,7 @@ class Delivery:
         if batches:
             for batch, reason in self.spool.put(batches, attempted=attempted):
                 self._losses.add(batch, reason)
-            self._maintenance.start()
+            self.maintenance.start()
 
     def _dead_letter(self, batch: Batch, reason: str) -> None:
         if reason != self._reason:  # logged once for many alike

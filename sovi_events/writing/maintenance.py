@@ -24,7 +24,7 @@ from ..spool import drain
 from ..spool.losses import Losses
 from ..spool.store import Spool
 from .bounded import BoundedConnection
-from .insert import DatabaseDown, TimedOut
+from .insert import PRUNE_ROWS, DatabaseDown, TimedOut, prune_receipts
 from .queue import GROUP_EVENTS, this_thread
 
 logger = logging.getLogger(__name__)
@@ -86,7 +86,10 @@ class Maintenance:
         return True
 
     def run_through(self, deadline: float) -> bool:
-        """Wait until the spool is empty; return whether it is. Tries at once if it is paused."""
+        """Wait until the spool is empty, or `time.monotonic`'s deadline; return whether it is.
+
+        Tries the database at once, if it was away.
+        """
         done = threading.Lock()
         done.acquire()
         self._requests.put((done.release, deadline))
@@ -246,7 +249,8 @@ class Maintenance:
 
     def _prune(self, own: BoundedConnection) -> None:
         try:
-            self._prune_due = drain.prune(own)
+            deleted = prune_receipts(own, deadline=time.monotonic() + drain.GROUP_SECONDS)
+            self._prune_due = deleted == PRUNE_ROWS
         except DatabaseDown as error:  # nothing depends on it
             self._prune_due = False
             logger.info("Old receipts can't be pruned: %s", error)

@@ -81,7 +81,7 @@ class Writer:
             return not self._on_their_way and self.delivery.is_clear
         ahead = PendingEmit([], seconds)
         self._enqueue(ahead)
-        return ahead.wait() and self.delivery.flush(ahead.deadline)
+        return ahead.wait() and self.delivery.maintenance.run_through(ahead.deadline)
 
     def close(self) -> None:
         """Give the connection back once what is on its way has arrived."""
