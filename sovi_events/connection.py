@@ -141,9 +141,7 @@ class AsyncSharedConnection:
         self._lock_of_loop = weakref.WeakKeyDictionary()
 
 
-def abandon(
-    connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any], *, in_use: bool
-) -> None:
+def abandon(connection: psycopg.BaseConnection[Any], *, in_use: bool) -> None:
     """Let go, in a child, of its parent's connection: the goodbye must not reach the server.
 
     One `in_use` is not freed: where a signal handler forked, the call that it interrupted comes

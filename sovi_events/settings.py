@@ -9,9 +9,6 @@ from typing import Self
 
 from .errors import ConfigurationError
 
-TIMEOUT_SECONDS = 2.0
-SPOOL_MEGABYTES = 256
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -30,10 +27,10 @@ class Settings:
         """
         given = in_effect() if variables is None else variables
         return cls(
-            _number(given, "SOVI_EMIT_TIMEOUT_SECONDS", TIMEOUT_SECONDS, 0.05, 3600),
+            _number(given, "SOVI_EMIT_TIMEOUT_SECONDS", 2.0, 0.05, 3600),
             switch(given, "SOVI_PREPARED_STATEMENTS", default=True),
             spool_folder(given),
-            int(_number(given, "SOVI_SPOOL_MAX_MB", SPOOL_MEGABYTES, 1, 1024 * 1024) * 1024 * 1024),
+            int(_number(given, "SOVI_SPOOL_MAX_MB", 256, 1, 1024 * 1024) * 1024 * 1024),
         )
 
 

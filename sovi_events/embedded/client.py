@@ -60,21 +60,16 @@ class EmbeddedClient:
 
     @contextmanager
     def _mutex(self) -> Iterator[None]:
-        descriptor = self._open("mutex.lock")
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with os.fdopen(self._open("mutex.lock")) as mutex:
+            fcntl.flock(mutex, fcntl.LOCK_EX)
             yield
-        finally:
-            os.close(descriptor)
 
     def _is_last(self) -> bool:
-        descriptor = self._open("clients.lock")
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        finally:
-            os.close(descriptor)
+        with os.fdopen(self._open("clients.lock")) as clients:
+            try:
+                fcntl.flock(clients, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
         return True
 
     def _open(self, name: str) -> int:

@@ -31,11 +31,11 @@ class Horizon(NamedTuple):
     complete: bool
 
 
+@dataclass
 class Memory:
     """The highest id this process knows to be settled, for when a writer keeps everyone waiting."""
 
-    def __init__(self) -> None:
-        self.settled_id = 0
+    settled_id: int = 0
 
 
 process_memory = Memory()

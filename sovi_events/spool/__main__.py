@@ -83,7 +83,8 @@ def _status(*, as_json: bool) -> int:
 
 
 def _drain(seconds: float, *, dead_letters: bool) -> int:
-    spool = _own()
+    settings = Settings.read()
+    spool = Spool(settings.spool_folder / database.identity(), settings.spool_bytes)
     if dead_letters:
         spool.requeue()
     before = spool.contents()
@@ -114,11 +115,6 @@ def _spools() -> Iterator[Spool]:
         spool = Spool(folder, limit)
         if spool.exists():
             yield spool
-
-
-def _own() -> Spool:
-    settings = Settings.read()
-    return Spool(settings.spool_folder / database.identity(), settings.spool_bytes)
 
 
 def _time(seconds: float) -> str:
