@@ -103,9 +103,8 @@ def _several(argument: str, value: Any, check: Callable[[str, object], str]) -> 
 
 
 def _whole(argument: str, value: object, lowest: int, highest: int) -> int:
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if not whole or not lowest <= value <= highest:  # type: ignore[operator]
+    if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
         raise InvalidEvent(
             f"{argument} must be a whole number from {lowest} to {highest}, not {shown(value)}"
         )
-    return value  # type: ignore[return-value]
+    return value

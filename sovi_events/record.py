@@ -66,22 +66,21 @@ class Record(NamedTuple):
     @classmethod
     def from_mapping(cls, index: int, arguments: Mapping[str, Any]) -> Self:
         """Read one of `emit_many`'s mappings; `index` is its place, for the error."""
+        names = cls._fields
         try:
-            return cls._from_mapping(arguments)
+            if not isinstance(arguments, Mapping):
+                raise InvalidEvent(
+                    f"must be a mapping of emit's parameters, not {shown(arguments)}"
+                )
+            if unknown := [shown(key) for key in arguments if key not in names]:
+                raise InvalidEvent(f"{unknown[0]} is no parameter; allowed: {', '.join(names)}")
+            if missing := [name for name in names[:4] if name not in arguments]:
+                raise InvalidEvent(f"{missing[0]} is missing")
+            return cls.of(**arguments)
         except InvalidEvent as error:
             raise InvalidEvent(f"events[{index}]: {error}") from None
         except Exception as error:  # the mapping's own
             raise InvalidEvent(f"events[{index}]: can't be read: {shown(error)}") from error
-
-    @classmethod
-    def _from_mapping(cls, arguments: Mapping[str, Any]) -> Self:
-        if not isinstance(arguments, Mapping):
-            raise InvalidEvent(f"must be a mapping of emit's parameters, not {shown(arguments)}")
-        if unknown := [shown(key) for key in arguments if key not in cls._fields]:
-            raise InvalidEvent(f"{unknown[0]} is no parameter; allowed: {', '.join(cls._fields)}")
-        if missing := [name for name in cls._fields[:4] if name not in arguments]:
-            raise InvalidEvent(f"{missing[0]} is missing")
-        return cls.of(**arguments)
 
 
 class Records(Sequence[Record]):

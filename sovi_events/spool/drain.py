@@ -119,21 +119,18 @@ def _drain_one(spool: Spool, spooled: Spooled, connection: BoundedConnection) ->
     try:
         insert.store(connection, [spooled.batch], deadline=deadline, with_event_times=True)
     except Rejected as refusal:
-        return _refuse(spool, spooled, str(refusal))
+        if len(spooled.batch.records) > 1:
+            spool.split(spooled)
+            return None
+        spool.move_to_dead_letters(spooled, str(refusal))
+        logger.error(
+            "PostgreSQL refused a spooled event; it is a dead letter in %s: %s",
+            spool.folder,
+            refusal,
+        )
+        return 0
     spool.remove([spooled])
     return len(spooled.batch.records)
-
-
-def _refuse(spool: Spool, spooled: Spooled, reason: str) -> int | None:
-    """Halve the batch, or make its one event a dead letter; return as `_drain_one` does."""
-    if len(spooled.batch.records) > 1:
-        spool.split(spooled)
-        return None
-    spool.move_to_dead_letters(spooled, reason)
-    logger.error(
-        "PostgreSQL refused a spooled event; it is a dead letter in %s: %s", spool.folder, reason
-    )
-    return 0
 
 
 def _is_stale(spooled: Spooled) -> bool:
