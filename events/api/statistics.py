@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from events.filters.event_filter import EventFilter
 from events.filters.query_string import InvalidQuery
 from events.models import Device, SystemEvent
+from events.reading.time_limit import TookTooLong
 from events.statistics.buckets import MAX_BUCKETS, Buckets, cover, parse_length
 from events.statistics.counting import (
     COLUMNS,
@@ -20,7 +21,6 @@ from events.statistics.counting import (
     Group,
     Question,
     Statistics,
-    TooMuch,
     count,
 )
 
@@ -113,7 +113,7 @@ def count_events(request: Request, event_filter: EventFilter) -> Mapping[str, An
     )
     try:
         counted = count(question)
-    except TooMuch:
+    except TookTooLong:
         raise ServiceUnavailable(NARROW_THE_RANGE) from None
     answer = {
         "bucket": query.get("bucket", "1h"),

@@ -9,6 +9,7 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from events.models import BulkJob
+from events.reading.time_limit import TookTooLong
 from sovi_events.storable import storable_message
 
 from .advisory_lock import advisory_lock
@@ -18,12 +19,7 @@ from .transaction import ConcurrentlyActedOn, run_chunk
 logger = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 0.1
-PASSING = (
-    psycopg.errors.QueryCanceled,
-    psycopg.errors.LockNotAvailable,
-    psycopg.errors.DeadlockDetected,
-    psycopg.errors.SerializationFailure,
-)
+PASSING = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 """What undoes a chunk and not the next attempt at it."""
 
 Tell = Callable[[BulkJob, float], object]
@@ -62,8 +58,8 @@ def _run(job_id: int, interrupted: Callable[[], bool], tell: Tell) -> BulkJob:
             job, is_full = run_chunk(job_id, pace)
         except ConcurrentlyActedOn:
             continue  # the next attempt knows of it
-        except OperationalError as error:
-            if not isinstance(error.__cause__, PASSING):
+        except (TookTooLong, OperationalError) as error:
+            if not isinstance(error, TookTooLong) and not isinstance(error.__cause__, PASSING):
                 raise
             seconds = time.perf_counter() - began
             pace.halve()

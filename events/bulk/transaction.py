@@ -3,19 +3,14 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from events.filters.stored_filter import deserialise
 from events.models import BulkJob, SystemEvent
+from events.reading.time_limit import time_limit
 
-from .batch_size import LOCK_MILLISECONDS, STATEMENT_MILLISECONDS, BatchSize
-
-# Whatever the planner thinks of a range of ids, the whole table is never in a chunk's time.
-LIMITS = """
-SELECT set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true),
-       set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)
-"""
+from .batch_size import LOCK_SECONDS, STATEMENT_SECONDS, BatchSize
 
 # Their ranges are those that the index on them finds.
 ACTED_ON = """
@@ -43,12 +38,10 @@ class Chunk(NamedTuple):
 def run_chunk(job_id: int, pace: BatchSize) -> Chunk:
     """Do one chunk of a job, or end it where it is through or was asked to stop.
 
-    Raises `ConcurrentlyActedOn`, and OperationalError where PostgreSQL took too long or broke a
+    Raises `ConcurrentlyActedOn`, `TookTooLong`, and OperationalError where PostgreSQL broke a
     deadlock; nothing is changed then, and the same can be tried again.
     """
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(LIMITS, [str(STATEMENT_MILLISECONDS), str(LOCK_MILLISECONDS)])
+    with time_limit(STATEMENT_SECONDS, lock_seconds=LOCK_SECONDS):
         # Locked: two who believe to be its runner take turns, each from where the other came.
         job = BulkJob.objects.select_for_update().get(pk=job_id)
         if not job.is_open:

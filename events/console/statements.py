@@ -1,18 +1,9 @@
-"""The dashboard's SQL; each statement reads by an index, within the settings.
+"""The dashboard's SQL; each statement reads by an index, with others turned off (`ALONG_INDEXES`).
 
 `severity BETWEEN x AND x ORDER BY severity, id` says "severity = x ORDER BY id" in a way that only
 an index on both answers without sorting: the planner would else walk the index on ids and pass over
 every row of another severity, which for a rare one is the whole table.
 """
-
-SETTINGS = """
-SELECT set_config(name, value, TRUE) FROM (VALUES
-    ('statement_timeout', %(timeout)s::text),
-    ('enable_sort', 'off'), ('enable_bitmapscan', 'off'), ('enable_seqscan', 'off'),
-    ('jit', 'off')
-) AS setting (name, value)
-"""
-"""Of the transaction: to stop at an index's first rows, without compiling what takes no time."""
 
 FIRST_SINCE = """
 SELECT coalesce(min(id), 9223372036854775807) FROM (

@@ -3,15 +3,16 @@
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db import OperationalError, connection, transaction
-from psycopg.errors import QueryCanceled
+from django.db import connection, transaction
 
 from events.reading.bounded_count import COUNT_BOUND
+from events.reading.raw_sql import read_rows
+from events.reading.time_limit import ALONG_INDEXES, TookTooLong, local_settings, time_limit
 from events.statistics.rollups import statements as rollups
 from events.statistics.rollups.rolling import adapted, read_mark
 
@@ -22,13 +23,6 @@ COUNT_SECONDS = 2
 
 _ONE_AT_A_TIME = 8317708086930431598
 
-
-# Whatever the planner thinks of a table that was last analysed when it was empty, a transaction
-# reads no more than its window.
-_ALONG_INDEXES = """
-SELECT set_config(name, 'off', true)
-FROM unnest(ARRAY['enable_sort', 'enable_bitmapscan', 'enable_seqscan', 'jit']) AS setting (name)
-"""
 
 # By (timestamp, id), from the last row looked at on: what is deleted is never read again, even
 # where millions of rows are of one moment. Times pass through here as text: Python holds neither
@@ -123,7 +117,8 @@ class _Walk:
     def step(self, rows: int) -> int | None:
         """Delete what is due of the next rows and move past them; None where there are none."""
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(_ALONG_INDEXES)
+            # So that a transaction reads no more than its window.
+            read_rows(*local_settings(ALONG_INDEXES))
             params = self.params | self._passed | {"until": self.until, "rows": rows}
             cursor.execute(_WINDOW.format(after=self._condition), params)
             if (found := cursor.fetchone()) is None:
@@ -161,20 +156,12 @@ def count_due(policy: Policy, now: datetime) -> Expected:
         return Expected(0, exact=True)
     due, params = policy.due(now)
     selection = f"SELECT id FROM system_events WHERE {due}"  # noqa: S608 - made of constants
-    with connection.cursor() as cursor:
-        try:
-            with transaction.atomic():
-                cursor.execute("SET LOCAL statement_timeout = %s", [f"{COUNT_SECONDS}s"])
-                counted = f"SELECT count(*) FROM ({selection} LIMIT {COUNT_BOUND + 1}) AS due"  # noqa: S608
-                cursor.execute(counted, params)
-                (rows,) = cursor.fetchone()
-            if rows <= COUNT_BOUND:
-                return Expected(rows, exact=True)
-        except OperationalError as error:
-            if not isinstance(error.__cause__, QueryCanceled):
-                raise
-            rows = 0
-        cursor.execute(f"EXPLAIN (FORMAT JSON) {selection}", params)
-        (plan,) = cursor.fetchone()
+    rows = 0
+    with suppress(TookTooLong), time_limit(COUNT_SECONDS, planner={}):
+        counted = f"SELECT count(*) FROM ({selection} LIMIT {COUNT_BOUND + 1}) AS due"  # noqa: S608
+        [(rows,)] = read_rows(counted, params)
+        if rows <= COUNT_BOUND:
+            return Expected(rows, exact=True)
+    [(plan,)] = read_rows(f"EXPLAIN (FORMAT JSON) {selection}", params)
     [found] = json.loads(plan) if isinstance(plan, str) else plan
     return Expected(max(int(found["Plan"]["Plan Rows"]), rows), exact=False)

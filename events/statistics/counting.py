@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.db import OperationalError, connection, transaction
 from django.db.models import Count, F, Func, IntegerField, TextField, Value
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast, Coalesce
-from psycopg.errors import QueryCanceled
 
 from events.models import EventRollup
 from events.models.event import SystemEventQuerySet
+from events.reading.raw_sql import read_rows
+from events.reading.time_limit import time_limit
 from events.statistics.rollups.rolling import read_mark, roll_up
 
 from .buckets import Buckets
@@ -60,10 +60,6 @@ ORDER BY found.place
 """
 _MARK_OF_THE_MOMENT = RawSQL("SELECT event_id FROM mark", [])  # noqa: S611 - a constant
 _ROLLED = "SELECT * FROM ({sql}) AS rolled (bucket, value, events) UNION ALL"
-
-
-class TooMuch(Exception):
-    """It can't be counted in `TIMEOUT_SECONDS`."""
 
 
 @dataclass
@@ -126,7 +122,7 @@ class Question:
 def count(question: Question) -> Statistics:
     """Count, from the rollups and what lies behind their mark, or all from the events.
 
-    Raises `TooMuch`.
+    Raises `TookTooLong` after `TIMEOUT_SECONDS`.
     """
     chosen = question.rollups
     if chosen is None:
@@ -163,16 +159,8 @@ def _read(
     tail = _valued(inside, "timestamp", question).values("bucket", "value")
     sql, params = tail.annotate(number=Count("*")).query.sql_with_params()
     statement = _COUNT.format(mark=mark, rolled=rolled, tail=sql, groups=MAX_GROUPS)
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL statement_timeout = '{TIMEOUT_SECONDS}s'")
-            cursor.execute("SET LOCAL jit = off")
-            cursor.execute(statement, [*rolled_params, *params])
-            rows = cursor.fetchall()
-    except OperationalError as error:
-        if isinstance(error.__cause__, QueryCanceled):
-            raise TooMuch from error
-        raise
+    with time_limit(TIMEOUT_SECONDS, planner={"jit": "off"}):
+        rows = read_rows(statement, [*rolled_params, *params])
     return rows[0][0], _statistics(rows, question)
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeVar
 import psycopg
 from psycopg.rows import dict_row
 
+from events.reading.time_limit import FROM_FIRST_ROWS, local_settings
 from events.web.connection_pool import Readers
 from sovi_events.following.position import Position
 
@@ -94,7 +95,7 @@ async def read_backlog(
 
     async def oldest(connection: Connection) -> int | None:
         async with connection.transaction(), psycopg.AsyncClientCursor(connection) as cursor:
-            await cursor.execute(statements.ALONG_INDEXES)
+            await cursor.execute(*local_settings(FROM_FIRST_ROWS))
             await cursor.execute(statements.oldest_of(newest.sql).encode(), newest.params)
             found: int | None = (await cursor.fetchall())[0][0]
             return found

@@ -33,9 +33,6 @@ SELECT {", ".join(columns)} FROM {table} WHERE id = ANY(%s::bigint[]) ORDER BY i
 """  # noqa: S608
 
 
-ALONG_INDEXES = "SET LOCAL enable_seqscan = off"
-"""The newest that match are mostly found long before the whole table would have been read."""
-
 NEWEST = "SELECT id FROM system_events WHERE id <= %s ORDER BY id DESC LIMIT %s"
 
 

@@ -19,6 +19,7 @@ from events.console import statements
 from events.console.problems import grouping
 from events.console.problems.grouping import Kind, Problems, read_problems
 from events.models import Account, Device, EventAction, SystemEvent
+from events.reading.time_limit import ALONG_INDEXES, time_limit
 from sovi_events import catalog, database
 
 pytestmark = pytest.mark.django_db
@@ -163,8 +164,7 @@ def test_each_severity_is_read_by_its_own_index() -> None:
         "bound": 100,
         "rows": 10,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(statements.SETTINGS, {"timeout": 1000})
+    with time_limit(1, planner=ALONG_INDEXES), connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN {statements.PROBLEMS}", params)
         plan = "\n".join(line for (line,) in cursor.fetchall())
     # Of a table this small, either index on the severity is as cheap.

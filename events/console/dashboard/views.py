@@ -3,18 +3,16 @@
 from datetime import datetime
 from typing import Any
 
-import psycopg
 from django.contrib import admin
-from django.db import OperationalError, connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
-from events.console import statements
 from events.console.links import list_url
 from events.models import SystemEvent
+from events.reading.time_limit import ALONG_INDEXES, TookTooLong, time_limit
 from events.web import event_html
 from sovi_events import catalog
 
@@ -22,7 +20,7 @@ from . import figures
 from .clock_ranges import DEFAULT, SPANS, ClockRange
 from .histogram import OTHER, histogram
 
-TIMEOUT_MILLISECONDS = 2000
+TIMEOUT_SECONDS = 2.0
 HAS_PAGE_OF_ITS_OWN = ("SystemEvent", "Device", "Account", "EventAction")
 
 
@@ -56,9 +54,7 @@ def manageable(request: HttpRequest) -> list[dict[str, Any]]:
 def _figures(span: ClockRange, now: datetime) -> dict[str, Any] | None:
     """Everything that is counted; None when PostgreSQL took too long about it."""
     try:
-        with transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute(statements.SETTINGS, {"timeout": TIMEOUT_MILLISECONDS})
+        with time_limit(TIMEOUT_SECONDS, planner=ALONG_INDEXES):
             return {
                 "unresolved": [_card(entry) for entry in figures.unresolved()],
                 "tops": _tops(),
@@ -66,10 +62,8 @@ def _figures(span: ClockRange, now: datetime) -> dict[str, Any] | None:
                 "is_empty": SystemEvent.objects.order_by("-pk").only("pk").first() is None,
                 **_histogram(span, now),
             }
-    except OperationalError as error:
-        if isinstance(error.__cause__, psycopg.errors.QueryCanceled):
-            return None
-        raise
+    except TookTooLong:
+        return None
 
 
 def _card(entry: figures.Unresolved) -> dict[str, Any]:

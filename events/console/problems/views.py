@@ -4,7 +4,6 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -15,7 +14,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
-from events.console import statements
 from events.console.links import list_url, timeline_url
 from events.console.toggle_links import choices
 from events.filters.fields import NONE
@@ -25,7 +23,7 @@ from events.filters.search.query import quoted
 from events.models import SystemEvent
 from events.reading.bounded_count import COUNT_BOUND, BoundedCount, bounded_count
 from events.reading.raw_sql import read_rows
-from events.reading.time_limit import TookTooLong, time_limit
+from events.reading.time_limit import ALONG_INDEXES, TookTooLong, time_limit
 from events.web import event_html
 from events.web.operator_form import NEWEST_ID, REASON_LENGTH, actor_of, read_id, reason_of
 from sovi_events import catalog
@@ -120,9 +118,7 @@ def read_filters(query: QueryDict) -> tuple[list[str], list[str]]:
 
 
 def _shown(severities: list[str], categories: list[str]) -> dict[str, Any]:
-    with time_limit(TIMEOUT_SECONDS):
-        with connection.cursor() as cursor:
-            cursor.execute(statements.SETTINGS, {"timeout": int(TIMEOUT_SECONDS * 1000)})
+    with time_limit(TIMEOUT_SECONDS, planner=ALONG_INDEXES):
         # Asked first: what comes while the rows are read is left to the next page.
         horizon = read_horizon(read_rows)
         newest_id = horizon.id if horizon.complete else _newest_id()
