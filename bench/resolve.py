@@ -66,7 +66,7 @@ def _run_job(rows: int) -> list[float]:
 
     seconds: list[float] = []
     job = start(preview("resolve", {}), by=Actor("bench", "human", "command"), reason=None)
-    ran: Any = run(job.pk, tell=lambda job, took: seconds.append(took))
+    ran: Any = run(job.pk, on_progress=lambda job, took: seconds.append(took))
     connection.close()
     _expect(ran.changed, rows)
     return seconds

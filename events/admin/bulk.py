@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from events.bulk.confirmation import InvalidToken, confirm, token_of
 from events.bulk.preview import Preview, Total, preview
-from events.bulk.workers import find_orphans, notice, workers
+from events.bulk.workers import ensure_running, find_orphans, workers
 from events.filters.query_string import InvalidQuery
 from events.filters.stored_filter import serialise
 from events.models import BulkJob, EventAction, SystemEvent
@@ -85,7 +85,7 @@ class BulkJobAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         if self.has_view_permission(request) and find_orphans():
-            transaction.on_commit(workers.wake)
+            transaction.on_commit(workers.run_pending)
         return super().changelist_view(request, extra_context)
 
     def preview_view(self, request: HttpRequest) -> HttpResponse:
@@ -135,25 +135,26 @@ class BulkJobAdmin(ReadOnlyAdmin):
         except InvalidToken as error:
             self.message_user(request, str(error), messages.ERROR)
             return redirect("admin:events_systemevent_changelist")
-        transaction.on_commit(workers.wake)
+        transaction.on_commit(workers.run_pending)
         return redirect("admin:events_bulkjob_change", job.pk)
 
     def stop_view(self, request: HttpRequest, job_id: int) -> HttpResponse:
         if refusal := self._refusal(request):
             return refusal
         if BulkJob.objects.filter(pk=job_id).stop():
-            transaction.on_commit(workers.wake)  # whoever runs it ends it; if nobody does, we
+            # Its runner ends it; where it has none, we do.
+            transaction.on_commit(workers.run_pending)
         return redirect("admin:events_bulkjob_change", job_id)
 
     def go_on_view(self, request: HttpRequest, job_id: int) -> HttpResponse:
         if refusal := self._refusal(request):
             return refusal
         if BulkJob.objects.filter(pk=job_id).go_on():
-            transaction.on_commit(workers.wake)
+            transaction.on_commit(workers.run_pending)
         return redirect("admin:events_bulkjob_change", job_id)
 
     def detail_context(self, request: HttpRequest, row: BulkJob) -> dict[str, Any]:
-        notice(row)
+        ensure_running(row)
         return {
             "title": f"{TITLES[row.action]} #{row.pk}",
             "state": STATES[row.state],

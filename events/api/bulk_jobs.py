@@ -7,7 +7,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from events.bulk.workers import notice
+from events.bulk.workers import ensure_running
 from events.models import BulkJob
 
 from .base import ApiViewSet, Operation
@@ -29,7 +29,7 @@ class BulkJobViewSet(ApiViewSet[BulkJob]):
         job = self.get_queryset().filter(pk=self.kwargs["id"]).first()
         if job is None:
             raise Http404(f"There is no job {self.kwargs['id']}.")
-        notice(job)
+        ensure_running(job)
         return job
 
     def retrieve(self, request: Request, id: int) -> Response:

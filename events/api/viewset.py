@@ -179,7 +179,7 @@ class EventViewSet(ListModelMixin, ApiViewSet[SystemEvent]):
                 return Response(PreviewSerializer(seen, context={"request": request}).data)
             case {"token": token}:
                 job = confirm(token, action, user_id=request.user.pk, by=by, reason=reason)
-                transaction.on_commit(workers.wake)
+                transaction.on_commit(workers.run_pending)
                 address = reverse("api-job-detail", args=[job.pk])
                 return Response(JobSerializer(job).data, 202, headers={"Location": address})
         raise AssertionError(body.validated_data)  # the serializer knows these three

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from events.batch_size import next_batch_size
+
 TARGET_SECONDS = 0.09
 """Of a transaction; others wait that long at most for the rows it holds, and may well wait less."""
 STATEMENT_SECONDS = 0.18
@@ -9,7 +11,6 @@ LOCK_SECONDS = 0.1
 """A statement that takes longer is undone, and the next attempt is half the size."""
 
 MAX_ROWS = 5000
-MAX_IDS = 1 << 40
 
 
 @dataclass
@@ -24,11 +25,10 @@ class BatchSize:
 
     def adapt(self, seconds: float, *, is_full: bool) -> None:
         """Take on more or less after a transaction; `is_full` tells that `rows` were its bound."""
-        factor = min(max(TARGET_SECONDS / max(seconds, 0.001), 0.5), 2.0)
-        if is_full or factor < 1:
-            self.rows = min(max(int(self.rows * factor), 1), MAX_ROWS)
-        if not is_full or factor < 1:
-            self.ids = min(max(int(self.ids * factor), 1), MAX_IDS)
+        if is_full or seconds > TARGET_SECONDS:
+            self.rows = next_batch_size(self.rows, seconds, TARGET_SECONDS, most=MAX_ROWS)
+        if not is_full or seconds > TARGET_SECONDS:
+            self.ids = next_batch_size(self.ids, seconds, TARGET_SECONDS)
 
     def halve(self) -> None:
         self.rows, self.ids = max(self.rows // 2, 1), max(self.ids // 2, 1)

@@ -1,4 +1,4 @@
-"""Running a job, chunk by chunk, until it is through, stopped, or another's affair."""
+"""Running a job, chunk by chunk, until it ends or its runner has to."""
 
 import logging
 import time
@@ -22,7 +22,7 @@ PAUSE_SECONDS = 0.1
 PASSING = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 """What undoes a chunk and not the next attempt at it."""
 
-Tell = Callable[[BulkJob, float], object]
+OnProgress = Callable[[BulkJob, float], object]
 """Takes the job after a transaction, and the seconds that this one took."""
 
 
@@ -30,19 +30,19 @@ def run(
     job_id: int,
     *,
     interrupted: Callable[[], bool] = lambda: False,
-    tell: Tell = lambda job, seconds: None,
+    on_progress: OnProgress = lambda job, seconds: None,
 ) -> BulkJob | None:
     """Run a job on this thread's connection; return it as it is left, None if another runs it.
 
-    `interrupted` is asked after every chunk: the job stays open then, for another to go on with.
-    `tell` is told how far it is. Raises OperationalError and InterfaceError when the connection
+    After every chunk it calls `on_progress`, and returns where `interrupted` says so: the job stays
+    open then, for another runner. Raises OperationalError and InterfaceError when the connection
     fails; what else goes wrong is kept in the job.
     """
     with advisory_lock(job_id) as is_ours:
         if not is_ours:
             return None
         try:
-            return _run(job_id, interrupted, tell)
+            return _run(job_id, interrupted, on_progress)
         except (OperationalError, InterfaceError):
             raise
         except Exception as error:
@@ -50,32 +50,33 @@ def run(
             return _fail(job_id, error)
 
 
-def _run(job_id: int, interrupted: Callable[[], bool], tell: Tell) -> BulkJob:
-    pace = BatchSize()
+def _run(job_id: int, interrupted: Callable[[], bool], on_progress: OnProgress) -> BulkJob:
+    size = BatchSize()
     while True:
         began = time.perf_counter()
         try:
-            job, is_full = run_chunk(job_id, pace)
+            job, is_full = run_chunk(job_id, size)
         except ConcurrentlyActedOn:
             continue  # the next attempt knows of it
         except (TookTooLong, OperationalError) as error:
             if not isinstance(error, TookTooLong) and not isinstance(error.__cause__, PASSING):
                 raise
             seconds = time.perf_counter() - began
-            pace.halve()
+            size.halve()
             time.sleep(PAUSE_SECONDS)
             job = BulkJob.objects.get(pk=job_id)
         else:
             seconds = time.perf_counter() - began
-            pace.adapt(seconds, is_full=is_full)
-        tell(job, seconds)
+            size.adapt(seconds, is_full=is_full)
+        on_progress(job, seconds)
         if not job.is_open or interrupted():
             return job
 
 
 def _fail(job_id: int, error: Exception) -> BulkJob:
-    said = storable_message(f"{type(error).__name__}: {error}")
     BulkJob.objects.open().filter(pk=job_id).update(
-        state=BulkJob.State.FAILED, error=said, finished_at=timezone.now()
+        state=BulkJob.State.FAILED,
+        error=storable_message(f"{type(error).__name__}: {error}"),
+        finished_at=timezone.now(),
     )
     return BulkJob.objects.get(pk=job_id)

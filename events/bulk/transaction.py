@@ -29,13 +29,13 @@ class ConcurrentlyActedOn(Exception):
 
 
 class Chunk(NamedTuple):
-    """The job as the transaction left it; `is_full` tells that it held as many as it might."""
+    """The job as the transaction left it; `is_full` where it held as many as it might."""
 
     job: BulkJob
     is_full: bool
 
 
-def run_chunk(job_id: int, pace: BatchSize) -> Chunk:
+def run_chunk(job_id: int, size: BatchSize) -> Chunk:
     """Do one chunk of a job, or end it where it is through or was asked to stop.
 
     Raises `ConcurrentlyActedOn`, `TookTooLong`, and OperationalError where PostgreSQL broke a
@@ -50,13 +50,13 @@ def run_chunk(job_id: int, pace: BatchSize) -> Chunk:
             return Chunk(_end(job, BulkJob.State.STOPPED), is_full=False)
         if job.cursor >= job.last_id:
             return Chunk(_end(job, BulkJob.State.DONE), is_full=False)
-        end = min(job.cursor + pace.ids, job.last_id)
+        end = min(job.cursor + size.ids, job.last_id)
         chosen = list(
             deserialise(job.filters)
             .pending(job.action)
             .filter(pk__gt=job.cursor, pk__lte=end)
             .order_by("pk")
-            .values_list("pk", flat=True)[: pace.rows]
+            .values_list("pk", flat=True)[: size.rows]
         )
         acted_on = _acted_on(job, chosen)
         changed = SystemEvent.objects.act(
@@ -69,7 +69,7 @@ def run_chunk(job_id: int, pace: BatchSize) -> Chunk:
         # Again, now that nobody else can act on them until this commits.
         if _acted_on(job, changed):
             raise ConcurrentlyActedOn
-        is_full = len(chosen) == pace.rows
+        is_full = len(chosen) == size.rows
         job.cursor = chosen[-1] if is_full else end
         job.changed += len(changed)
         job.left_alone += len(acted_on)

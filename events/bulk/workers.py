@@ -30,7 +30,7 @@ class Workers:
         self._closing = threading.Event()
         self._news = False
 
-    def wake(self) -> None:
+    def run_pending(self) -> None:
         """Look for jobs that nobody runs, and run them."""
         with self._lock:
             if self._closing.is_set():
@@ -49,7 +49,7 @@ class Workers:
             while True:
                 try:
                     if find_orphans():
-                        self.wake()
+                        self.run_pending()
                 except Error as error:
                     logger.warning("Can't look for bulk jobs: %s", error)
                 finally:
@@ -111,10 +111,10 @@ def find_orphans() -> list[int]:
     return [job_id for job_id in ids if not is_held(job_id)]
 
 
-def notice(job: BulkJob) -> None:
+def ensure_running(job: BulkJob) -> None:
     """Whoever sees an open job that nobody runs has it run here, once the transaction is over."""
     if job.is_open and not is_held(job.pk):
-        transaction.on_commit(workers.wake)
+        transaction.on_commit(workers.run_pending)
 
 
 workers = Workers()

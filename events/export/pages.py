@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 import psycopg
 
+from events.batch_size import next_batch_size
 from events.models.event import SystemEventQuerySet
 from events.web.connection_pool import Readers
 from events.web.event_json import represent
@@ -54,17 +55,18 @@ async def read(
             except TimeoutError:
                 if ids == FEWEST_IDS:
                     raise
-                ids = max(FEWEST_IDS, ids // 16)
+                ids = next_batch_size(ids, TIMEOUT_SECONDS, PAGE_SECONDS, fewest=FEWEST_IDS)
                 continue
-            seconds = time.monotonic() - began
             if len(page) < limit:
-                ids = ids * 2 if seconds < PAGE_SECONDS else max(FEWEST_IDS, ids // 2)
+                seconds = time.monotonic() - began
+                ids = next_batch_size(ids, seconds, PAGE_SECONDS, fewest=FEWEST_IDS)
             after = page[-1]["id"] if len(page) == limit else last
             left -= len(page)
             if page:
                 chunk = file_format.lines(map(represent, page))
                 # Rows may be large: keep pages near one size, whatever the first one was.
-                rows = max(1, min(MOST_ROWS, rows * 4, len(page) * PAGE_BYTES // len(chunk)))
+                size = len(chunk) * rows / len(page)
+                rows = next_batch_size(rows, size, PAGE_BYTES, most=MOST_ROWS)
                 yield chunk
     finally:
         await readers.close_idle(0.0)

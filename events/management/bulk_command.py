@@ -156,18 +156,18 @@ class BulkCommand(BaseCommand):
     def _run(self, job: BulkJob) -> None:
         bar = ProgressBar(sys.stderr)
 
-        def tell(job: BulkJob, seconds: float = 0.0) -> None:
+        def on_progress(job: BulkJob, seconds: float = 0.0) -> None:
             bar.show(job.share, f"{job.changed:,} {self.done}")
 
         with stopped_by_signals([signal.SIGINT]) as stop, bar:
             while job.is_open:
                 if stop:
                     BulkJob.objects.filter(pk=job.pk).stop()
-                ran = run(job.pk, interrupted=lambda: bool(stop), tell=tell)
+                ran = run(job.pk, interrupted=lambda: bool(stop), on_progress=on_progress)
                 if ran is None:  # a web server was quicker: watch it
                     time.sleep(FOLLOW_SECONDS)
                 job = ran or BulkJob.objects.get(pk=job.pk)
-                tell(job)
+                on_progress(job)
         self._report(job)
 
     def _report(self, job: BulkJob) -> None:

@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
+from events.batch_size import next_batch_size
 from events.reading.bounded_count import COUNT_BOUND
 from events.reading.raw_sql import read_rows
 from events.reading.time_limit import ALONG_INDEXES, TookTooLong, local_settings, time_limit
 from events.statistics.rollups import statements as rollups
-from events.statistics.rollups.rolling import adapted, read_mark
+from events.statistics.rollups.rolling import CHUNK_SECONDS, read_mark
 
 from .policy import Policy
 
@@ -91,7 +92,8 @@ def prune(policy: Policy, now: datetime) -> Iterator[Pruned]:
     began = time.monotonic()
     while (gone := walk.step(rows)) is not None:
         deleted += gone
-        rows = adapted(rows, time.monotonic() - began, FEWEST_ROWS, MOST_ROWS)
+        seconds = time.monotonic() - began
+        rows = next_batch_size(rows, seconds, CHUNK_SECONDS, fewest=FEWEST_ROWS, most=MOST_ROWS)
         yield Pruned(deleted, walk.reached)
         began = time.monotonic()
 

@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeVar
 import psycopg
 from psycopg.rows import dict_row
 
+from events.batch_size import next_batch_size
 from events.reading.time_limit import FROM_FIRST_ROWS, local_settings
 from events.web.connection_pool import Readers
 from sovi_events.following.position import Position
@@ -82,7 +83,7 @@ async def _read_topic(
         chunk = b"".join(chunks)
         yield Page(chunk, place)
         # Rows may be large: keep pages near one size, whatever the first one was.
-        limit = max(1, min(MOST_ROWS, limit * 4, limit * PAGE_BYTES // max(1, len(chunk))))
+        limit = next_batch_size(limit, len(chunk), PAGE_BYTES, most=MOST_ROWS)
 
 
 async def read_backlog(

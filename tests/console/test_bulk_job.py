@@ -110,7 +110,7 @@ def test_its_transactions_are_short_however_slow_the_rows_are() -> None:
     job = make_job()
     seconds: list[float] = []
     with slow_updates(milliseconds=10):
-        done = run(job.pk, tell=lambda _, took: seconds.append(took))
+        done = run(job.pk, on_progress=lambda _, took: seconds.append(took))
     assert done and done.changed == 60
     assert recorded() == ids
     assert len(seconds) > 5
@@ -127,25 +127,25 @@ def test_a_sparse_filter_is_looked_for_in_growing_ranges_of_ids() -> None:
     add_many(1, severity="info")
     job = make_job("severity=error")
     chunks: list[float] = []
-    done = run(job.pk, tell=lambda _, took: chunks.append(took))
+    done = run(job.pk, on_progress=lambda _, took: chunks.append(took))
     assert done and (done.changed, done.last_id) == (5, last[-1])
     assert len(chunks) < 60
 
 
-def test_the_pace_follows_the_time_taken() -> None:
-    pace = BatchSize(rows=100, ids=1000)
-    pace.adapt(TARGET_SECONDS / 2, is_full=True)
-    assert (pace.rows, pace.ids) == (200, 1000)
-    pace.adapt(TARGET_SECONDS * 2, is_full=True)
-    assert (pace.rows, pace.ids) == (100, 500)
-    pace.adapt(TARGET_SECONDS / 2, is_full=False)
-    assert (pace.rows, pace.ids) == (100, 1000)
+def test_the_batch_size_follows_the_time_taken() -> None:
+    size = BatchSize(rows=100, ids=1000)
+    size.adapt(TARGET_SECONDS / 2, is_full=True)
+    assert (size.rows, size.ids) == (200, 1000)
+    size.adapt(TARGET_SECONDS * 2, is_full=True)
+    assert (size.rows, size.ids) == (100, 500)
+    size.adapt(TARGET_SECONDS / 2, is_full=False)
+    assert (size.rows, size.ids) == (100, 1000)
     for _ in range(20):
-        pace.adapt(0.0, is_full=True)
-    assert pace.rows == MAX_ROWS
+        size.adapt(0.0, is_full=True)
+    assert size.rows == MAX_ROWS
     for _ in range(60):
-        pace.halve()
-    assert (pace.rows, pace.ids) == (1, 1)
+        size.halve()
+    assert (size.rows, size.ids) == (1, 1)
 
 
 def test_it_stops_between_chunks_when_asked_and_goes_on_when_told() -> None:
@@ -155,7 +155,7 @@ def test_it_stops_between_chunks_when_asked_and_goes_on_when_told() -> None:
     def stop(running: BulkJob, seconds: float) -> None:
         BulkJob.objects.filter(pk=running.pk).stop()
 
-    stopped = run(job.pk, tell=stop)
+    stopped = run(job.pk, on_progress=stop)
     assert stopped and stopped.state == "stopped" and stopped.finished_at
     assert 0 < stopped.changed < 1000
     assert len(unresolved()) == 1000 - stopped.changed
@@ -186,7 +186,7 @@ def test_of_two_runners_one_does_nothing() -> None:
             thread = _in_thread(lambda: inside.append(run(job.pk)))
             thread.join()
 
-    done = run(job.pk, tell=run_beside)
+    done = run(job.pk, on_progress=run_beside)
     assert inside == [None]
     assert done and done.changed == 1000
     assert not advisory_lock.is_held(job.pk)

@@ -78,7 +78,7 @@ def test_a_few_threads_run_all_the_jobs_there_are() -> None:
         jobs.append(make_job(f"severity={severity}"))
     workers = Workers(limit=2)
     for _ in jobs:
-        workers.wake()
+        workers.run_pending()
     workers.wait(60)
     assert [job.state for job in BulkJob.objects.order_by("pk")] == ["done"] * 3
     assert unresolved() == []
@@ -90,15 +90,15 @@ def test_workers_that_are_closed_leave_the_job_to_others() -> None:
     make_job()
     workers = Workers()
     with held_up(ids[200]):
-        workers.wake()
+        workers.run_pending()
         eventually(lambda: unresolved() == ids[200:])
         workers.close()
-        workers.wake()
+        workers.run_pending()
         workers.wait(30)
     assert BulkJob.objects.get().state == "running"
     assert unresolved() == ids[200:]
     others = Workers()
-    others.wake()
+    others.run_pending()
     others.wait(30)
     assert BulkJob.objects.get().changed == 300
 
@@ -108,7 +108,7 @@ def test_a_runner_whose_session_is_cut_is_followed_by_another() -> None:
     job = make_job()
     workers = Workers()
     with held_up(ids[200]) as other:
-        workers.wake()
+        workers.run_pending()
         eventually(lambda: unresolved() == ids[200:])
         other.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_locks"
@@ -117,7 +117,7 @@ def test_a_runner_whose_session_is_cut_is_followed_by_another() -> None:
         )
         workers.wait(30)
         assert BulkJob.objects.get().state == "running"
-    workers.wake()
+    workers.run_pending()
     workers.wait(30)
     assert BulkJob.objects.get().changed == 300
     assert recorded() == ids

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from events.batch_size import next_batch_size
 from events.reading.raw_sql import read_rows
 from sovi_events.following import settled
 
@@ -32,7 +33,8 @@ def roll_up(
         if not taken:
             return
         yield taken
-        rows = adapted(rows, time.monotonic() - began, FEWEST_ROWS, MOST_ROWS)
+        seconds = time.monotonic() - began
+        rows = next_batch_size(rows, seconds, CHUNK_SECONDS, fewest=FEWEST_ROWS, most=MOST_ROWS)
 
 
 def read_mark() -> int:
@@ -50,13 +52,6 @@ def start_over() -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statements.LOCK)
         cursor.execute(statements.CLEAR)
-
-
-def adapted(rows: int, seconds: float, fewest: int, most: int) -> int:
-    """Return how many rows the next chunk may hold, to take `CHUNK_SECONDS`."""
-    # Down at once, up by little: a moment in which the disk was slow must not leave it at few.
-    factor = min(1.5, max(0.25, CHUNK_SECONDS / max(seconds, 0.001)))
-    return max(fewest, min(most, int(rows * factor)))
 
 
 def _take_in(settled_id: int, rows: int, at_least: int, waits: bool) -> int:
