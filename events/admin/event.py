@@ -19,7 +19,7 @@ from events.filters.event_filter import EventFilter
 from events.filters.query_string import InvalidQuery, read_query
 from events.filters.search import guide
 from events.filters.search.error import SearchError
-from events.filters.search.frozen import read_search
+from events.filters.search.normalise import read_search
 from events.filters.search.query import Search
 from events.models import SystemEvent
 from events.models.event import SystemEventQuerySet
@@ -117,7 +117,7 @@ class EventChangeList(BoundedChangeList):
 
     def _filter_pairs(self) -> list[tuple[str, str]]:
         """What is listed, as the parameters that every face reads."""
-        pairs = [pair for spec in self._filters for pair in spec.frozen_parameters()]
+        pairs = [pair for spec in self._filters for pair in spec.normalised_parameters()]
         return [*pairs, ("q", self.query)] if self.query else pairs
 
     def preview_url(self, action: str, newest_id: str, **others: str) -> str:

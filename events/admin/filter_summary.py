@@ -1,4 +1,4 @@
-"""A frozen filter as an operator knows it: with the names of the devices and accounts."""
+"""A stored filter as an operator knows it: with the names of the devices and accounts."""
 
 import re
 
@@ -8,9 +8,9 @@ from events.models import Account, Device
 _UUID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 
 
-def shown(frozen: StoredFilter) -> list[tuple[str, str]]:
+def shown(stored: StoredFilter) -> list[tuple[str, str]]:
     """Return each parameter with its values as text; ids of what is gone stay ids."""
-    texts = {name: ", ".join(values) for name, values in frozen.items()}
+    texts = {name: ", ".join(values) for name, values in stored.items()}
     ids = {found for text in texts.values() for found in _UUID.findall(text)}
     names: dict[str, str] = {}
     if ids:

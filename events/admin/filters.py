@@ -67,7 +67,7 @@ class UrlFilter(ListFilter):
         """The same filter as the API names it."""
         return [(name, value) for name, values in self.given.items() for value in values]
 
-    def frozen_parameters(self) -> list[tuple[str, str]]:
+    def normalised_parameters(self) -> list[tuple[str, str]]:
         """The same filter as the API names it, for whoever reads it later."""
         return self.stream_parameters()
 

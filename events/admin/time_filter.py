@@ -53,7 +53,7 @@ class RangeFilter(UrlFilter):
         # What arrives is later than any start; where the list has an end, nothing arrives.
         return [(name, self._text(name)) for name in ("until", "max_id") if self._text(name)]
 
-    def frozen_parameters(self) -> list[tuple[str, str]]:
+    def normalised_parameters(self) -> list[tuple[str, str]]:
         # Up to which id is not a filter of the API; the list asks for it besides.
         instants = ((name, self._instant(name)) for name in ("since", "until"))
         return [(name, instant.isoformat()) for name, instant in instants if instant]

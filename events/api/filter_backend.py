@@ -17,7 +17,7 @@ from events.filters.fields import (
 )
 from events.filters.filterset import EventFilterSet
 from events.filters.query_string import read_query
-from events.filters.search.frozen import MAX_CHARACTERS
+from events.filters.search.normalise import MAX_CHARACTERS
 from events.models.event import SystemEventQuerySet
 
 SCHEMAS: dict[type[Field], dict[str, Any]] = {

@@ -6,47 +6,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, reduce
 from operator import and_
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 from urllib.parse import urlencode
 from uuid import UUID
 
 from django.apps import apps
 from django.db.models import Q
 
-from events.filters.search.meaning import COLUMNS, condition, condition_of_column
+from events.filters.search.meaning import COLUMNS, condition, term_of
 from events.filters.search.parser import parse
-from events.filters.search.query import Column, Search, Words
+from events.filters.search.query import Column, Search
 from sovi_events import index_scan
+
+from .term import TIMES, Term
 
 NONE = "-"
 """What asks, as a parameter, for the events that name no device or no account."""
-
-
-class Term(NamedTuple):
-    """A condition on one column; `values` are alternatives where the operator is "in".
-
-    Operators: "in" (None stands for NULL), "is" (of `resolved`: True or not), "gte", "lt", "lte",
-    "holds" (text, in any case), "contains" (a JSON object, as text).
-    """
-
-    column: str
-    operator: str
-    values: tuple[Any, ...]
-
-    def to_q(self) -> Q:
-        """Return it as Django's condition."""
-        match self:
-            case Term("resolved", "is", (wanted,)):
-                # A NULL is unresolved, as the specification's table allows one.
-                return Q(resolved=True) if wanted else Q(resolved__is_not_true=True)
-            case Term(column, "in", values):
-                known = Q(**{f"{column}__in": [value for value in values if value is not None]})
-                return known | Q(**{f"{column}__isnull": True}) if None in values else known
-            case Term(column, "contains", (text,)):
-                return Q(**{f"{column}__contains": json.loads(text)})
-            case Term(column, operator, (value,)):
-                return Q(**{f"{column}__{operator}": value})
-        raise ValueError(f"{self!r} is no term of a filter")
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,27 +150,12 @@ class EventFilter:
 
     @cached_property
     def _search_terms(self) -> list[tuple[Term | None, Any]]:
-        return [(_of_search(term), term) for term in self.search.terms]
-
-
-def _of_search(given: Any) -> Term | None:
-    """Return what a term of a search asks of one column; None for the residue."""
-    match given.what:
-        case Column("resolved", (value,)):
-            return Term("resolved", "is", ((value.text == "yes") is not given.negated,))
-        case Words(text) if not given.negated:
-            return Term("message", "holds", (text,))
-        case Column(key, values) if not given.negated:
-            return Term(*condition_of_column(key, [value.text for value in values]))
-    return None
-
-
-_TIMES = {"since": "gte", "until": "lt"}
+        return [(term_of(term), term) for term in self.search.terms]
 
 
 def _of_parameter(name: str, value: Any) -> Term:
-    if name in _TIMES:
-        return Term("timestamp", _TIMES[name], (value,))
+    if name in TIMES:
+        return Term("timestamp", TIMES[name], (value,))
     if name == "context":
         return Term(name, "contains", (json.dumps(value),))
     if name == "resolved":
@@ -210,7 +170,7 @@ def _term(column: str, value: Any) -> Term:
 
 
 def _parameter(term: Term) -> str:
-    names = {operator: name for name, operator in _TIMES.items()}
+    names = {operator: name for name, operator in TIMES.items()}
     return names[term.operator] if term.column == "timestamp" else term.column
 
 
@@ -226,8 +186,8 @@ def _text(value: Any) -> str:
 
 
 def _read(name: str, texts: tuple[str, ...]) -> Term:
-    if name in _TIMES:
-        return Term("timestamp", _TIMES[name], tuple(map(datetime.fromisoformat, texts)))
+    if name in TIMES:
+        return Term("timestamp", TIMES[name], tuple(map(datetime.fromisoformat, texts)))
     if name == "resolved":
         return Term(name, "is", tuple(text == "true" for text in texts))
     if name in ("device_id", "account_id"):

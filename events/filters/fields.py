@@ -11,7 +11,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from events.filters.search.error import SearchError
-from events.filters.search.frozen import read_search
+from events.filters.search.normalise import read_search
 from events.filters.search.query import Search
 from events.times import read_time
 
@@ -72,7 +72,7 @@ class UUIDsField(ValuesField):
 
 
 class SearchField(forms.Field):
-    """The search language, read and frozen; None when nothing is asked for."""
+    """The search language, read and normalised; None when nothing is asked for."""
 
     widget = forms.TextInput
 

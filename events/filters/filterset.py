@@ -60,7 +60,7 @@ class EventFilterSet(django_filters.FilterSet):  # type: ignore[misc]
 
     A parameter that is absent or empty does not filter. `form.cleaned_data` holds, of those that
     are there, lists of str or UUID where several values may be given, else a value or None (`q`: a
-    frozen search).
+    normalised search).
     """
 
     base_filters: dict[str, django_filters.Filter]  # by the library's metaclass

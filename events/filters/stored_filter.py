@@ -21,6 +21,6 @@ def serialise(query: QueryDict) -> dict[str, list[str]]:
     return read_query(query).event_filter.to_json()
 
 
-def deserialise(frozen: StoredFilter) -> SystemEventQuerySet:
+def deserialise(stored: StoredFilter) -> SystemEventQuerySet:
     """Return the events that a kept filter matches."""
-    return SystemEvent.objects.matching(EventFilter.from_json(frozen))
+    return SystemEvent.objects.matching(EventFilter.from_json(stored))

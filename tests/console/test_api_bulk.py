@@ -102,7 +102,7 @@ def test_filters_answer_a_preview_and_change_nothing(api: Api) -> None:
     assert not BulkJob.objects.exists()
 
 
-def test_times_are_frozen_as_absolute_ones(api: Api) -> None:
+def test_times_are_normalised_as_absolute_ones(api: Api) -> None:
     seen = api.preview(since="2026-01-01T00:00:00+02:00")
     assert seen["filters"] == {"since": ["2025-12-31T22:00:00+00:00"]}
 

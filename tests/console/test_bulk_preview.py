@@ -92,15 +92,15 @@ def test_it_ends_below_what_an_open_transaction_may_still_write() -> None:
     assert preview("resolve", {}).extent.rows == 6
 
 
-def test_names_and_relative_times_are_frozen_in_a_search_of_any_length() -> None:
+def test_names_and_relative_times_are_normalised_in_a_search_of_any_length() -> None:
     devices = [Device.objects.create(name=f"iPhone-{number}") for number in range(80)]
     ids = add_many(1, device=devices[0]) + add_many(1, device=devices[79])
-    frozen = serialise(QueryDict("q=device:iphone since:2h m"))
-    [text] = frozen["q"]
+    stored = serialise(QueryDict("q=device:iphone since:2h m"))
+    [text] = stored["q"]
     assert len(text) > 2000 and "2h" not in text
     Device.objects.all().update(name="Pixel")
     add_many(1, device=Device.objects.create(name="iPhone-80"))
-    assert list(deserialise(frozen).order_by("pk").values_list("pk", flat=True)) == ids
+    assert list(deserialise(stored).order_by("pk").values_list("pk", flat=True)) == ids
 
 
 @pytest.mark.parametrize(
@@ -114,11 +114,11 @@ def test_names_and_relative_times_are_frozen_in_a_search_of_any_length() -> None
         "",
     ],
 )
-def test_a_frozen_filter_is_the_same_when_it_is_read_again(query: str) -> None:
-    frozen = serialise(QueryDict(query))
+def test_a_stored_filter_is_the_same_when_it_is_read_again(query: str) -> None:
+    stored = serialise(QueryDict(query))
     again = QueryDict(mutable=True)
-    for name, values in frozen.items():
+    for name, values in stored.items():
         again.setlist(name, values)
-    assert serialise(again) == frozen
-    assert str(deserialise(frozen).query) == str(deserialise(serialise(again)).query)
-    assert all(values for values in frozen.values())
+    assert serialise(again) == stored
+    assert str(deserialise(stored).query) == str(deserialise(serialise(again)).query)
+    assert all(values for values in stored.values())

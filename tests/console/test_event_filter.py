@@ -9,7 +9,7 @@ from django.http import QueryDict
 
 from events.filters.event_filter import EventFilter, Term
 from events.filters.query_string import read_query
-from events.filters.search.frozen import read_search
+from events.filters.search.normalise import read_search
 
 PHONE = uuid.UUID("6b1f3b0e-0000-7000-8000-000000000001")
 MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)

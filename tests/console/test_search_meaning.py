@@ -1,4 +1,4 @@
-"""Which events a search finds, and what it is frozen to."""
+"""Which events a search finds, and what it is normalised to."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,8 +13,8 @@ from hypothesis import settings as hypothesis_settings
 from test_search_parser import QUERIES
 
 from events.filters.search.error import SearchError
-from events.filters.search.frozen import MAX_CHARACTERS, read_search
 from events.filters.search.meaning import condition
+from events.filters.search.normalise import MAX_CHARACTERS, read_search
 from events.filters.search.parser import parse
 from events.filters.search.query import Search, SearchTerm, Words
 from events.models import Account, Device, SystemEvent
@@ -153,11 +153,11 @@ def test_postgresql_takes_every_query_there_is(query: Search) -> None:
     query = Search(
         tuple(it for it in query.terms if getattr(it.what, "key", "") not in ("device", "account"))
     )
-    frozen = read_search(str(query), now=NOW) if len(str(query)) < MAX_CHARACTERS else Search()
-    assert SystemEvent.objects.filter(condition(frozen)).first() is None
+    normalised = read_search(str(query), now=NOW) if len(str(query)) < MAX_CHARACTERS else Search()
+    assert SystemEvent.objects.filter(condition(normalised)).first() is None
 
 
-def test_a_search_is_frozen_to_absolute_times_and_ids(events: None) -> None:
+def test_a_search_is_normalised_to_absolute_times_and_ids(events: None) -> None:
     query = read_search('-"login failed" since:2h until:"2026-11-25 12:00" device:phone', now=NOW)
     assert str(query) == (
         '-"login failed" since:2026-11-25T10:00:00Z until:2026-11-25T12:00:00Z'

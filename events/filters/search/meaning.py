@@ -1,4 +1,4 @@
-"""What a frozen search means, as a condition on `SystemEvent`: a pure function."""
+"""What a normalised search means, as terms and as a condition on `SystemEvent`: pure functions."""
 
 import json
 import operator
@@ -9,6 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
+
+from events.filters.term import TIMES, Term
 
 from . import lookups  # noqa: F401 - registers what the conditions below ask by
 from .parser import is_number
@@ -26,39 +28,37 @@ COLUMNS = {
     "since": "timestamp",
     "until": "timestamp",
 }
+_READERS: dict[str, Callable[[str], Any]] = {"device": UUID, "account": UUID, "id": int}
 _LITERALS = {"true": True, "false": False, "null": None}
 
 
 def condition(query: Search) -> Q:
-    """Return the condition of a query that `read_search` or its frozen text gave."""
+    """Return the condition of a query that `read_search` or its normalised text gave."""
     return reduce(operator.and_, map(_condition_of_term, query.terms), Q())
 
 
-def _condition_of_term(term: SearchTerm) -> Q:
-    match term.what:
-        case Words(text):
-            found = Q(message__holds=text)
+def term_of(given: SearchTerm) -> Term | None:
+    """Return what is asked of one column; None where it is negated, or of the context."""
+    match given.what:
         case Column("resolved", (value,)):
             # Not by negation: a NULL is unresolved, and must not be both.
-            return _resolved((value.text == "yes") is not term.negated)
-        case Column(key, values):
-            column, operator, given = condition_of_column(key, [value.text for value in values])
-            found = Q(**{f"{column}__{operator}": given if operator == "in" else given[0]})
-        case Context():
-            found = _condition_of_context(term.what)
-    return ~found if term.negated else found
+            return Term("resolved", "is", ((value.text == "yes") is not given.negated,))
+        case Words(text) if not given.negated:
+            return Term("message", "holds", (text,))
+        case Column("since" | "until" as key, (value,)) if not given.negated:
+            return Term(COLUMNS[key], TIMES[key], (datetime.fromisoformat(value.text),))
+        case Column(key, values) if not given.negated:
+            read = _READERS.get(key, str)
+            return Term(COLUMNS[key], "in", tuple(read(value.text) for value in values))
+    return None
 
 
-def _resolved(wanted: bool) -> Q:
-    return Q(resolved=True) if wanted else Q(resolved__is_not_true=True)
-
-
-def condition_of_column(key: str, values: list[str]) -> tuple[str, str, tuple[Any, ...]]:
-    """Return which column a key asks for, by which operator, and for which values."""
-    if key in ("since", "until"):
-        return COLUMNS[key], "gte" if key == "since" else "lt", (datetime.fromisoformat(values[0]),)
-    read: Callable[[str], Any] = {"device": UUID, "account": UUID, "id": int}.get(key, str)
-    return COLUMNS[key], "in", tuple(map(read, values))
+def _condition_of_term(given: SearchTerm) -> Q:
+    if term := term_of(given):
+        return term.to_q()
+    if isinstance(given.what, Context) and not given.negated:
+        return _condition_of_context(given.what)
+    return ~_condition_of_term(SearchTerm(given.what))
 
 
 def _condition_of_context(context: Context) -> Q:

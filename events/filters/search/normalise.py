@@ -16,7 +16,7 @@ from .parser import parse
 from .query import Column, Search, Value
 
 MAX_CHARACTERS = 2000
-"""Of what is typed; frozen it may be longer, as a name may stand for many ids."""
+"""Of what is typed; normalised it may be longer, as a name may stand for many ids."""
 
 MAX_NAMES = 20
 """Each is looked up by a query of its own."""
@@ -28,7 +28,7 @@ _NAMED: dict[str, Callable[[str], Sequence[Any]]] = {
 
 
 def read_search(text: str, *, now: datetime | None = None) -> Search:
-    """Parse what was typed and freeze it as of `now`: its times absolute, its names ids.
+    """Parse what was typed and normalise it as of `now`: its times absolute, its names ids.
 
     A time without an offset is one of the site's time zone. The result's text, parsed, is the
     same query. Asks the database when a device or an account is named. Raises `SearchError`.
@@ -43,7 +43,7 @@ def read_search(text: str, *, now: datetime | None = None) -> Search:
     moment = now or timezone.now()
     return Search(
         tuple(
-            replace(term, what=_frozen(term.what, text, moment))
+            replace(term, what=_normalised(term.what, text, moment))
             if isinstance(term.what, Column)
             else term
             for term in query.terms
@@ -57,17 +57,17 @@ def _names(query: Search) -> Iterator[Value]:
             yield from (value for value in term.what.values if _uuid(value.text) is None)
 
 
-def _frozen(column: Column, text: str, now: datetime) -> Column:
-    frozen: list[str] = []
+def _normalised(column: Column, text: str, now: datetime) -> Column:
+    found: list[str] = []
     for value in column.values:
         try:
-            frozen += _frozen_values(column.key, value.text, now)
+            found += _normalised_values(column.key, value.text, now)
         except ValueError as error:
             raise SearchError(str(error), text, value.position) from None
-    return Column(column.key, tuple(map(Value, dict.fromkeys(frozen))))
+    return Column(column.key, tuple(map(Value, dict.fromkeys(found))))
 
 
-def _frozen_values(key: str, text: str, now: datetime) -> list[str]:
+def _normalised_values(key: str, text: str, now: datetime) -> list[str]:
     if key in ("since", "until"):
         return [written(read_time(text, now=now))]
     if key in _NAMED:
