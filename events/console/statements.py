@@ -131,10 +131,3 @@ ORDER BY gravest.gravity, gravest.last_seen DESC, gravest.latest_id DESC
 
 Each row begins with the severities of which there are more events than were read.
 """
-
-HISTOGRAM = """
-SELECT date_bin(make_interval(secs => %(seconds)s), timestamp, 'epoch'), severity, count(*)
-FROM system_events WHERE timestamp >= %(start)s AND timestamp < %(end)s
-GROUP BY 1, 2
-"""
-"""Events by interval, aligned to the epoch, and severity."""

@@ -83,8 +83,12 @@ class Statistics:
     other_values: int = 0
 
     @property
+    def all_groups(self) -> list[Group]:
+        return [*self.groups, self.others] if self.others else self.groups
+
+    @property
     def total(self) -> int:
-        return sum(group.total for group in (*self.groups, self.others) if group)
+        return sum(group.total for group in self.all_groups)
 
 
 class Rollups(NamedTuple):
@@ -94,23 +98,30 @@ class Rollups(NamedTuple):
 
 @dataclass(frozen=True)
 class Question:
-    """`events` already filtered, by nothing but the columns in `filters` where `only_columns`."""
+    """How many of `events` fall into each of the buckets, by one of `COLUMNS`."""
 
     events: SystemEventQuerySet
     by: str
     buckets: Buckets
-    filters: dict[str, Sequence[Any]]
-    only_columns: bool
 
     @property
     def column(self) -> str:
         return COLUMNS[self.by]
 
     @property
+    def filters(self) -> dict[str, Sequence[Any]]:
+        """The columns that must hold one of some values, of those that rollups know."""
+        equal = self.events.event_filter.equal
+        return {name: values for name, values in equal.items() if name in COLUMNS.values()}
+
+    @property
     def rollups(self) -> Rollups | None:
         """Those that answer it, of the largest slots that fit into the buckets; None without."""
-        columns = {self.column, *self.filters}
-        if not self.only_columns or not (columns <= _KIND or columns <= _DEVICE):
+        asked, filters = self.events.event_filter, self.filters
+        columns = {self.column, *filters}
+        if len(filters) < len(asked.terms) or asked.residue.terms:
+            return None
+        if not (columns <= _KIND or columns <= _DEVICE):
             return None
         edges = (*self.buckets.starts, self.buckets.end)
         for grain in rollups.GRAINS:

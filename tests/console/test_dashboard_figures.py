@@ -1,36 +1,29 @@
 """The dashboard's figures: what they count, how far, and what they cost."""
 
 import re
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from admin_rows import add, text_of
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from events.console import statements
-from events.console.dashboard import figures, histogram
+from events.console.dashboard import figures
 from events.console.dashboard.clock_ranges import SPANS
+from events.console.dashboard.histogram import histogram
 from events.models import Account, Device, SystemEvent
 from events.models.actor import Actor
 from events.reading.time_limit import ALONG_INDEXES, time_limit
+from events.statistics.rollups.rolling import roll_up
 
 pytestmark = pytest.mark.django_db
 
 ADA = Actor("ada", "human", "admin")
-
-
-@pytest.fixture(autouse=True)
-def _empty_cache() -> Iterator[None]:
-    cache.clear()
-    yield
-    cache.clear()
 
 
 def ago(**duration: float) -> datetime:
@@ -108,28 +101,33 @@ def test_the_histogram_counts_each_event_in_its_interval(span: Any) -> None:
     add(severity="unheard-of", timestamp=starts[1])
     add(severity="info", timestamp=starts[1] - timedelta(microseconds=1))
     add(severity="info", timestamp=starts[0] - timedelta(microseconds=1))
-    intervals = histogram.histogram(span, now)
-    counts = [dict(interval.counts or {}) for interval in intervals]
+    counts = [dict(+found) for found in histogram(span, now)]
     assert counts == [{"error": 1, "info": 1}, {"other": 1}, *[{}] * (span.intervals - 2)]
 
 
-def test_intervals_beyond_the_budget_are_counted_by_the_next_call(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_histogram_is_true_at_once_however_late_an_event_comes() -> None:
     now, span = timezone.now(), SPANS["30d"]
-    add(timestamp=span.starts(now)[0])
-    monkeypatch.setattr(histogram, "BUDGET_SECONDS", 0.0)
-    assert histogram.histogram(span, now)[0].counts is None
-    monkeypatch.setattr(histogram, "BUDGET_SECONDS", 10.0)
-    assert histogram.histogram(span, now)[0].counts == {"info": 1}
-    with CaptureQueriesContext(connection) as captured:
-        histogram.histogram(span, now)
-    assert len(captured) == 1  # the last interval alone is counted again
+    for number in range(1, 4):
+        add(timestamp=span.starts(now)[0])
+        assert histogram(span, now)[0]["info"] == number
+        list(roll_up())
+        assert histogram(span, now)[0]["info"] == number
+
+
+def test_a_histogram_that_takes_too_long_leaves_the_other_figures(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(severity="error")
+    slow = "SELECT 0::bigint FROM pg_sleep(10)"
+    monkeypatch.setattr("events.statistics.rollups.statements.MARK", slow)
+    monkeypatch.setattr("events.statistics.counting.TIMEOUT_SECONDS", 0.05)
+    page = text_of(admin_client.get("/admin/"))
+    assert "Counting these took too long" in page
+    assert "1 more than an hour ago" in page
 
 
 def test_the_page_costs_as_many_queries_for_60_rows_as_for_3(admin_client: Client) -> None:
     def queries() -> int:
-        cache.clear()
         with CaptureQueriesContext(connection) as captured:
             text_of(admin_client.get("/admin/"))
         return len(captured)

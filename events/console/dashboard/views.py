@@ -37,7 +37,8 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "span": span,
     }
     if context["may_view"]:
-        context |= _figures(span, now) or {"too_slow": True}
+        counted = _figures()
+        context |= {"too_slow": True} if counted is None else counted | _histogram(span, now)
     return TemplateResponse(request, "admin/console/dashboard.html", context)
 
 
@@ -51,7 +52,7 @@ def manageable(request: HttpRequest) -> list[dict[str, Any]]:
     ]
 
 
-def _figures(span: ClockRange, now: datetime) -> dict[str, Any] | None:
+def _figures() -> dict[str, Any] | None:
     """Everything that is counted; None when PostgreSQL took too long about it."""
     try:
         with time_limit(TIMEOUT_SECONDS, planner=ALONG_INDEXES):
@@ -60,7 +61,6 @@ def _figures(span: ClockRange, now: datetime) -> dict[str, Any] | None:
                 "tops": _tops(),
                 "latest": [event_html.cells(event) for event in figures.latest_failures()],
                 "is_empty": SystemEvent.objects.order_by("-pk").only("pk").first() is None,
-                **_histogram(span, now),
             }
     except TookTooLong:
         return None
@@ -114,23 +114,24 @@ def _linked(tops: list[figures.Top]) -> list[dict[str, Any]]:
 
 
 def _histogram(span: ClockRange, now: datetime) -> dict[str, Any]:
-    intervals = histogram(span, now)
+    try:
+        counted = histogram(span, now)
+    except TookTooLong:
+        counted = None
     severities = list(catalog.SEVERITIES[::-1])
-    if any(interval.counts and interval.counts[OTHER] for interval in intervals):
+    if counted and any(counts[OTHER] for counts in counted):
         severities.append(OTHER)
     return {
         "severities": severities,
         "intervals": [
             {
-                "start": int(interval.start.timestamp()),
-                "time": event_html.moment(interval.start),
-                "counts": None
-                if interval.counts is None
-                else [interval.counts[name] for name in severities],
-                "url": list_url(since=interval.start.isoformat(), until=interval.end.isoformat()),
+                "start": int(start.timestamp()),
+                "time": event_html.moment(start),
+                "counts": counted and [counted[number][name] for name in severities],
+                "url": list_url(since=start.isoformat(), until=(start + span.interval).isoformat()),
             }
-            for interval in intervals
+            for number, start in enumerate(span.starts(now))
         ],
         "interval_seconds": int(span.interval.total_seconds()),
-        "counted_all": all(interval.counts is not None for interval in intervals),
+        "is_counted": counted is not None,
     }

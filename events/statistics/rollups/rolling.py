@@ -25,6 +25,9 @@ def roll_up(
     Ends where less than `at_least` is left; unless it `waits`, also where another process is at it.
     Open writers are waited for at most `wait_seconds`.
     """
+    [(mark, last_id)] = read_rows(statements.MARK_AND_LAST_ID)
+    if mark <= last_id < mark + at_least:
+        return  # without asking which ids are settled, as that may wait
     horizon = settled.read_horizon(read_rows, wait_seconds=wait_seconds)
     rows = FIRST_ROWS
     while True:
