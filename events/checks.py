@@ -1,6 +1,7 @@
 """What `manage.py check` says about this installation."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
@@ -8,19 +9,20 @@ from django.db import OperationalError, connections
 
 from events import prerequisites
 from events.indexes import MESSAGE_INDEX
+from events.reading.raw_sql import read_rows
 
 
 @register(Tags.database)
 def check_database(
     app_configs: object, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """Refuse what the event table can't live on; tell of what makes it lose sight of events."""
+    """Refuse a database that isn't PostgreSQL; warn of what hides events from their followers."""
     found: list[CheckMessage] = []
     for alias in databases or []:
         connection = connections[alias]
         if connection.vendor == "postgresql":
-            found += _check_following(alias)
-            found += _check_message_index(alias)
+            with suppress(OperationalError):  # who needs the database will find it away
+                found += _check_following(alias) + _check_message_index(alias)
         else:
             found.append(
                 Error(
@@ -33,25 +35,13 @@ def check_database(
 
 
 def _check_following(alias: str) -> list[CheckMessage]:
-    try:
-        with connections[alias].cursor() as cursor:
-            cursor.execute(prerequisites.FIND)
-            found = prerequisites.read(cursor.fetchall())
-    except OperationalError:
-        return []  # whoever needs the database will say that it can't be reached
+    found = prerequisites.read(read_rows(prerequisites.FIND, using=alias))
     return [Warning(it.message, hint=it.advice, id=it.id) for it in found]
 
 
 def _check_message_index(alias: str) -> list[CheckMessage]:
-    try:
-        with connections[alias].cursor() as cursor:
-            cursor.execute(
-                "SELECT to_regclass('system_events') IS NULL OR to_regclass(%s) IS NOT NULL",
-                [MESSAGE_INDEX],
-            )
-            [(is_fine,)] = cursor.fetchall()
-    except OperationalError:
-        return []
+    statement = "SELECT to_regclass('system_events') IS NULL OR to_regclass(%s) IS NOT NULL"
+    [(is_fine,)] = read_rows(statement, [MESSAGE_INDEX], using=alias)
     if is_fine:
         return []
     return [

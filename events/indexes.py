@@ -1,6 +1,6 @@
 """The indexes added to `system_events`, and the migration operation that builds them.
 
-They are PostgreSQL's affair alone: SOVI's programs write the table, Django only reads by them.
+Django's models don't declare them: SOVI's programs write the table, Django only reads it.
 """
 
 from typing import Any
@@ -32,15 +32,15 @@ INDEXES = {
     ),
 }
 
-FORMER_INDEXES = {
-    "sovi_events_unresolved": "(id) WHERE resolved IS NOT TRUE",
-    "sovi_events_timestamp": "(timestamp)",
-    "sovi_events_category": "(category, id)",
-    "sovi_events_event_type": "(event_type, id)",
-    "sovi_events_device": "(device_id, id)",
-    "sovi_events_account": "(account_id, id)",
-}
-"""Built by earlier versions; the indexes on several columns answer what they did."""
+FORMER_INDEXES = (
+    "sovi_events_unresolved",
+    "sovi_events_timestamp",
+    "sovi_events_category",
+    "sovi_events_event_type",
+    "sovi_events_device",
+    "sovi_events_account",
+)
+"""Built by earlier versions, on one column; the indexes on several answer what they did."""
 
 MESSAGE_INDEX = "sovi_events_message"
 MESSAGE_DEFINITION = "USING gin (message gin_trgm_ops)"
@@ -54,49 +54,31 @@ class BuildIndexConcurrently(Operation):
     built again. Needs a migration with `atomic = False`.
     """
 
-    atomic = False
-    reduces_to_sql = True
-    reversible = True
-
     def __init__(self, name: str) -> None:
         self.name = name
 
-    @property
-    def definition(self) -> str:
-        return {**INDEXES, **FORMER_INDEXES}[self.name]
-
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
-        pass
+        """Change nothing: Django's models don't know these indexes."""
 
     def database_forwards(
-        self,
-        app_label: str,
-        schema_editor: BaseDatabaseSchemaEditor,
-        from_state: ProjectState,
-        to_state: ProjectState,
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, *states: ProjectState
     ) -> None:
         valid = self._validity(schema_editor)
         if valid is False:
-            self._drop(schema_editor)
+            self.database_backwards(app_label, schema_editor, *states)
         if not valid:
+            definition = {**INDEXES, MESSAGE_INDEX: MESSAGE_DEFINITION}[self.name]
             schema_editor.execute(
-                f"CREATE INDEX CONCURRENTLY {self.name} ON system_events {self.definition}"
+                f"CREATE INDEX CONCURRENTLY {self.name} ON system_events {definition}"
             )
 
     def database_backwards(
-        self,
-        app_label: str,
-        schema_editor: BaseDatabaseSchemaEditor,
-        from_state: ProjectState,
-        to_state: ProjectState,
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, *states: ProjectState
     ) -> None:
-        self._drop(schema_editor)
+        schema_editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {self.name}")
 
     def describe(self) -> str:
         return f"Build index {self.name} concurrently"
-
-    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
-        return type(self).__name__, [self.name], {}
 
     def _validity(self, schema_editor: BaseDatabaseSchemaEditor) -> bool | None:
         """Return whether the index is valid, None where there is none."""
@@ -106,9 +88,6 @@ class BuildIndexConcurrently(Operation):
             )
             row = cursor.fetchone()
         return None if row is None else bool(row[0])
-
-    def _drop(self, schema_editor: BaseDatabaseSchemaEditor) -> None:
-        schema_editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {self.name}")
 
 
 class DropIndexConcurrently(BuildIndexConcurrently):
@@ -134,22 +113,11 @@ class BuildMessageIndex(BuildIndexConcurrently):
     def __init__(self) -> None:
         super().__init__(MESSAGE_INDEX)
 
-    @property
-    def definition(self) -> str:
-        return MESSAGE_DEFINITION
-
-    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
-        return type(self).__name__, [], {}
-
     def database_forwards(
-        self,
-        app_label: str,
-        schema_editor: BaseDatabaseSchemaEditor,
-        from_state: ProjectState,
-        to_state: ProjectState,
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, *states: ProjectState
     ) -> None:
         if has_trigrams(schema_editor.connection):
-            super().database_forwards(app_label, schema_editor, from_state, to_state)
+            super().database_forwards(app_label, schema_editor, *states)
 
 
 def has_trigrams(connection: BaseDatabaseWrapper) -> bool:

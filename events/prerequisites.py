@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-# Told by its name in the first column, with what the texts below name. Tables may be missing still.
+# The kind of each, and the two names that its texts hold. Tables may be missing still.
 FIND = """
 WITH followed AS (
     SELECT relid FROM pg_partition_tree(to_regclass('system_events'))
@@ -37,37 +37,31 @@ class Obstacle(NamedTuple):
         return f"{self.message} {self.advice}"
 
 
-def _standby(_: str, __: str) -> Obstacle:
-    return Obstacle(
+_TEXTS = {
+    "standby": (
         "events.W001",
         "The database is a read-only standby: nobody can follow the event table there.",
         "Set DATABASE_URL to the primary; or name all servers in it, and add "
         "target_session_attrs=read-write.",
-    )
-
-
-def _cache(sequence: str, size: str) -> Obstacle:
-    return Obstacle(
+    ),
+    "cache": (
         "events.W002",
-        f"The sequence {sequence} hands out {size} ids to a session at a time: ids then become "
-        "visible in no order that can be followed, and events will be missed.",
-        f"Run ALTER SEQUENCE {sequence} CACHE 1.",
-    )
-
-
-def _prepared(name: str, since: str) -> Obstacle:
-    return Obstacle(
+        "The sequence {0} hands out {1} ids to a session at a time: ids then become visible in no "
+        "order that can be followed, and events will be missed.",
+        "Run ALTER SEQUENCE {0} CACHE 1.",
+    ),
+    "prepared": (
         "events.W003",
-        f"The prepared transaction {name} has been left behind since {since}: nobody sees what it "
-        "wrote, after_id can't pass it, and it keeps VACUUM from its work.",
-        f"Run COMMIT PREPARED {name} or ROLLBACK PREPARED {name} in this database.",
-    )
-
-
-_BY_NAME = {"standby": _standby, "cache": _cache, "prepared": _prepared}
-STANDBY = _standby("", "")
+        "The prepared transaction {0} has been left behind since {1}: nobody sees what it wrote, "
+        "after_id can't pass it, and it keeps VACUUM from its work.",
+        "Run COMMIT PREPARED {0} or ROLLBACK PREPARED {0} in this database.",
+    ),
+}
 
 
 def read(rows: Iterable[tuple[str, str, str]]) -> list[Obstacle]:
-    """Return the obstacles that `FIND` told of."""
-    return [_BY_NAME[name](what, detail) for name, what, detail in rows]
+    """Return the obstacles that `FIND` found."""
+    return [Obstacle(*(text.format(*names) for text in _TEXTS[kind])) for kind, *names in rows]
+
+
+[STANDBY] = read([("standby", "", "")])
