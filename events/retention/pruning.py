@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ from events.reading.raw_sql import read_rows
 from events.reading.time_limit import ALONG_INDEXES, TookTooLong, local_settings, time_limit
 from events.statistics.rollups import statements as rollups
 from events.statistics.rollups.rolling import CHUNK_SECONDS, read_mark
+from sovi_events.following.position import MAX_ID
 
 from .policy import Policy
 
@@ -24,32 +24,33 @@ COUNT_SECONDS = 2
 
 _ONE_AT_A_TIME = 8317708086930431598
 
-
 # By (timestamp, id), from the last row looked at on: what is deleted is never read again, even
 # where millions of rows are of one moment. Times pass through here as text: Python holds neither
 # all of PostgreSQL's years nor its infinities.
 _WINDOW = """
 SELECT timestamp::text, id FROM (
     SELECT timestamp, id FROM system_events
-    WHERE timestamp < %(until)s AND {after} ORDER BY timestamp, id LIMIT %(rows)s
+    WHERE timestamp < %(until)s AND (timestamp, id) > (%(after)s::timestamptz, %(after_id)s)
+    ORDER BY timestamp, id LIMIT %(rows)s
 ) AS next_rows
 ORDER BY next_rows.timestamp DESC, next_rows.id DESC LIMIT 1
 """
 
 # A row that somebody is at work on, or that joined the window since, is left for the next run. By
 # ctid, as that table may make the planner look for the ids in an index that has them last.
-_DELETE = """
+_DELETE = f"""
 WITH due AS (
     SELECT ctid FROM system_events
-    WHERE {after} AND (timestamp, id) <= (%(last)s::timestamptz, %(last_id)s) AND {due}
+    WHERE (timestamp, id) > (%(after)s::timestamptz, %(after_id)s)
+      AND (timestamp, id) <= (%(last)s::timestamptz, %(last_id)s) AND {{due}}
     ORDER BY timestamp, id LIMIT %(rows)s FOR UPDATE SKIP LOCKED
 ), gone AS (
     DELETE FROM system_events WHERE ctid = ANY (ARRAY(SELECT ctid FROM due)) RETURNING *
 ), taken_out AS (
-    {take_out}
+    {rollups.add("(SELECT * FROM gone WHERE id <= %(mark)s) AS rolled_up", sign="-")}
 )
 SELECT count(*) FROM gone
-"""
+"""  # noqa: S608 - made of constants, and of the policy's condition
 
 
 class Pruned(NamedTuple):
@@ -69,14 +70,12 @@ class Expected(NamedTuple):
 @contextmanager
 def one_at_a_time() -> Iterator[bool]:
     """Tell whether this process alone prunes, and keep the others out if so."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_ONE_AT_A_TIME])
-        (alone,) = cursor.fetchone()
-        try:
-            yield alone
-        finally:
-            if alone and connection.is_usable():
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [_ONE_AT_A_TIME])
+    [(alone,)] = read_rows("SELECT pg_try_advisory_lock(%s)", [_ONE_AT_A_TIME])
+    try:
+        yield alone
+    finally:
+        if alone and connection.is_usable():
+            read_rows("SELECT pg_advisory_unlock(%s)", [_ONE_AT_A_TIME])
 
 
 def prune(policy: Policy, now: datetime) -> Iterator[Pruned]:
@@ -87,69 +86,37 @@ def prune(policy: Policy, now: datetime) -> Iterator[Pruned]:
     """
     if not policy.ages:
         return
-    walk = _Walk(*policy.due(now), until=policy.until(now))
+    due, params = policy.due(now)
+    params |= {"until": policy.until(now), "after": "-infinity", "after_id": -MAX_ID}
     deleted, rows = 0, FIRST_ROWS
-    began = time.monotonic()
-    while (gone := walk.step(rows)) is not None:
+    while True:
+        began = time.monotonic()
+        step = _delete_next(due, params | {"rows": rows})
+        if step is None:
+            return
+        gone, params["after"], params["after_id"] = step
         deleted += gone
         seconds = time.monotonic() - began
         rows = next_batch_size(rows, seconds, CHUNK_SECONDS, fewest=FEWEST_ROWS, most=MOST_ROWS)
-        yield Pruned(deleted, walk.reached)
-        began = time.monotonic()
+        yield Pruned(deleted, params["after"])
 
 
-class _Place(NamedTuple):
-    """Where a row stands in the order of (timestamp, id); the time is PostgreSQL's text."""
-
-    time: str
-    id: int
-
-
-@dataclass
-class _Walk:
-    due: str
-    params: dict[str, Any]
-    until: datetime
-    after: _Place | None = None
-
-    @property
-    def reached(self) -> str:
-        return self.after.time if self.after else ""
-
-    def step(self, rows: int) -> int | None:
-        """Delete what is due of the next rows and move past them; None where there are none."""
-        with transaction.atomic(), connection.cursor() as cursor:
-            # So that a transaction reads no more than its window.
-            read_rows(*local_settings(ALONG_INDEXES))
-            params = self.params | self._passed | {"until": self.until, "rows": rows}
-            cursor.execute(_WINDOW.format(after=self._condition), params)
-            if (found := cursor.fetchone()) is None:
-                return None
-            last = _Place(*found)
-            cursor.execute(rollups.LOCK)
-            params |= {"last": last.time, "last_id": last.id, "mark": read_mark()}
-            taken_out = rollups.add(
-                "(SELECT * FROM gone WHERE id <= %(mark)s) AS rolled_up", sign="-"
-            )
-            statement = _DELETE.format(after=self._condition, due=self.due, take_out=taken_out)
-            cursor.execute(statement, params)
-            (gone,) = cursor.fetchone()
-            if gone:
-                cursor.execute(rollups.TIDY, params)
-        self.after = last
-        return int(gone)
-
-    @property
-    def _passed(self) -> dict[str, Any]:
-        if self.after is None:
-            return {"after": None}
-        return {"after": self.after.time, "after_id": self.after.id}
-
-    @property
-    def _condition(self) -> str:
-        if self.after is None:
-            return "true"
-        return "(timestamp, id) > (%(after)s::timestamptz, %(after_id)s)"
+@transaction.atomic
+def _delete_next(due: str, params: dict[str, Any]) -> tuple[int, str, int] | None:
+    """Delete what is due of the next rows; return how many were, and the last row looked at."""
+    # So that the transaction reads no more than its window.
+    read_rows(*local_settings(ALONG_INDEXES))
+    window = read_rows(_WINDOW, params)
+    if not window:
+        return None
+    [(last, last_id)] = window
+    read_rows(rollups.LOCK)
+    params |= {"last": last, "last_id": last_id, "mark": read_mark()}
+    [(gone,)] = read_rows(_DELETE.format(due=due), params)
+    if gone:
+        with connection.cursor() as cursor:
+            cursor.execute(rollups.TIDY, params)
+    return gone, last, last_id
 
 
 def count_due(policy: Policy, now: datetime) -> Expected:
