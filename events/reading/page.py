@@ -35,7 +35,7 @@ def read(
     if _index(asked) is None:
         return events.order_by(order)[offset : offset + limit]
     try:
-        sql, params = _ids(events, limit, offset=offset, ascending=ascending)
+        sql, params = select_ids(events, limit, offset=offset, ascending=ascending)
     except EmptyResultSet:
         return events.none()
     chosen = RawSQL(f"system_events.id = ANY(ARRAY({sql}))", params, BooleanField())  # noqa: S611
@@ -45,7 +45,7 @@ def read(
 def count(events: SystemEventQuerySet, bound: int) -> int:
     """Count the events, at most `bound` of them."""
     asked = events.event_filter
-    parts: Iterator[IdReader] = iter([partial(_ids, events, ordered=False)])
+    parts: Iterator[IdReader] = iter([partial(select_ids, events, ordered=False)])
     if _has_time_filter(asked) and _index(asked) is not None:
         parts = _id_readers(events, asked, ordered=False)
     counted = 0
@@ -59,14 +59,6 @@ def count(events: SystemEventQuerySet, bound: int) -> int:
         if counted == bound:
             break
     return counted
-
-
-def newest_ids(events: SystemEventQuerySet, limit: int) -> index_scan.Statement:
-    """Return what reads the ids of the newest so many of the events, without asking anything.
-
-    Raises `EmptyResultSet`.
-    """
-    return _ids(events, limit)
 
 
 def _has_time_filter(asked: EventFilter) -> bool:
@@ -101,7 +93,7 @@ def _id_readers(
         return
     parts: list[IdReader] = [
         partial(ids_by_time, span.below(events), ascending=ascending),
-        partial(_ids, span.inside(events), ascending=ascending, ordered=ordered),
+        partial(select_ids, span.inside(events), ascending=ascending, ordered=ordered),
         partial(ids_by_time, span.above(events), ascending=ascending),
     ]
     yield from parts if ascending else reversed(parts)
@@ -112,7 +104,7 @@ def _index(asked: EventFilter) -> Sequence[str] | None:
     return None if asked.asks_for("message") else index_scan.index_for(asked.equal, asked.resolved)
 
 
-def _ids(
+def select_ids(
     events: SystemEventQuerySet,
     limit: int,
     *,
@@ -122,7 +114,7 @@ def _ids(
 ) -> index_scan.Statement:
     """Return what reads the ids of a page, merged where one range of an index doesn't serve.
 
-    Without `ordered` any that match will do.
+    Without `ordered` any that match will do. Asks nothing; raises `EmptyResultSet`.
     """
     asked = events.event_filter
     index = _index(asked)

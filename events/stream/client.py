@@ -1,9 +1,9 @@
-"""One stream: what a client is sent, from where it stands, at its own pace."""
+"""One stream: what a client is sent, from its place on, at its own pace."""
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import psycopg
@@ -31,14 +31,20 @@ Chunks = AsyncGenerator[bytes, None]
 
 
 class Client:
-    """A stream's state is a place and the number of a batch, never a buffer of its own.
+    """A stream holds its place and the number of a batch, never a buffer of its own.
 
-    Note: three phases. At first, and whenever the batches it needs are gone from `RecentBatches`,
-    the client notes where the follower stands and which batch comes next, without awaiting in
-    between; then it reads what it lacks up to there from the database, page by page; then it takes
-    batches.
-    Where it has read what the follower has not (its token is another process's), `ahead` holds its
-    place: that is left out, and tokens say what either has, until both are the same.
+    Note: its states, one after the other until it is closed.
+
+    beginning     waits for the follower; then its place is the token's, or the follower's
+    catching up   notes the follower's place and the number of the next batch, without awaiting in
+                  between; then reads what it lacks up to there from the database, page by page
+    live          takes batches, until its next one has left `RecentBatches`: catching up again
+    reset         where the epoch is not the follower's: its place is the follower's, and it says so
+    closed        by the hub, or where PostgreSQL refuses its selection
+
+    While it is catching up or live it may be ahead of the hub: it has read, by way of another
+    process, what the follower has not. `_ahead_of_hub` is its place then: what that has is left
+    out, and tokens are the union of both places, until they are the same.
     """
 
     def __init__(
@@ -61,7 +67,7 @@ class Client:
         self._next_batch = 0
         self._epoch = 0
         self._closed = False
-        self._waiter: asyncio.Future[None] | None = None
+        self._woken = asyncio.Event()
         self._blocked_since: float | None = None
         self._last_sent = time.monotonic()
 
@@ -83,15 +89,15 @@ class Client:
                         self._blocked_since = time.monotonic()
                         yield chunk[start : start + PIECE_BYTES]
                         self._blocked_since = None
-                    self._last_sent = time.monotonic()
+                    if chunk:
+                        self._last_sent = time.monotonic()
         finally:
             self._hub.leave(self)
 
     # -- Called by the hub ------------------------------------------------------------------------
 
     def wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        self._woken.set()
 
     def end(self) -> None:
         """End the stream, cleanly; one that is blocked in sending ends when it goes on."""
@@ -103,24 +109,22 @@ class Client:
         return since is not None and now - since > self._hub.limits.stall_seconds
 
     def is_due(self, now: float) -> bool:
-        """Whether something is to be said although there is no event for this client."""
+        """Whether a heartbeat is due, as there is no event for this client."""
         silent = now - self._last_sent
         return silent >= self._hub.limits.keepalive_seconds or (
             silent >= TOKEN_SECONDS and self._last_sent_token != self._place
         )
 
-    # -- What it says, from the first byte on -----------------------------------------------------
+    # -- What it sends, from the first byte on ----------------------------------------------------
 
     async def _messages(self) -> Chunks:
         hub = self._hub
         yield messages.retry(RETRY_MILLISECONDS)
-        async with aclosing(self._until(lambda: hub.follower.ready)) as chunks:
-            async for chunk in chunks:
-                yield chunk
-        if hub.closing:
-            return
-        yield await self._begin()
-        while not hub.closing and not self._closed:
+        while self._is_open and not hub.follower.ready:
+            yield await self._rest()
+        if self._is_open:
+            yield await self._begin()
+        while self._is_open:
             if self._epoch != hub.follower.epoch:
                 yield self._reset("the database is behind what this stream has shown")
             for phase in (self._catch_up(), self._live()):
@@ -128,16 +132,8 @@ class Client:
                     async for chunk in chunks:
                         yield chunk
 
-    async def _until(self, condition: Callable[[], bool]) -> Chunks:
-        """Wait until the follower is so, or the stream is over."""
-        while not condition() and not self._hub.closing and not self._closed:
-            if self.is_due(time.monotonic()):
-                yield messages.KEEP_ALIVE
-            else:
-                await self._wait()
-
     async def _begin(self) -> bytes:
-        """Go to where the token says, or to where the follower is; return what tells so."""
+        """Go to the token's place, or to the follower's; return what identifies it."""
         follower, readers = self._hub.follower, self._hub.readers
         self._epoch = follower.epoch
         place = follower.place
@@ -164,10 +160,8 @@ class Client:
     async def _catch_up(self) -> Chunks:
         """Yield what the follower has and the client lacks, from the database."""
         follower = self._hub.follower
-        wait = self._until(lambda: follower.knows(self._place) or not self._goes_on())
-        async with aclosing(wait) as chunks:
-            async for chunk in chunks:
-                yield chunk
+        while self._goes_on() and not follower.knows(self._place):
+            yield await self._rest()
         while self._goes_on():
             source, self._next_batch = follower.place, follower.recent.next
             pages = read_pages(self._hub.readers, self._place, source, self.selection)
@@ -194,10 +188,7 @@ class Client:
         while self._goes_on() and self._next_batch >= recent.first:
             batch = recent.get(self._next_batch)
             if batch is None or (self.selection and self.selection not in batch.selected):
-                if self.is_due(time.monotonic()):
-                    yield self._heartbeat(is_current=batch is None)
-                else:
-                    await self._wait()
+                yield await self._rest(is_current=batch is None)
                 continue
             self._next_batch += 1
             part = batch if self.selection is None else batch.selected[self.selection]
@@ -230,7 +221,15 @@ class Client:
         if self._place == place:
             self._ahead_of_hub = None
 
-    def _heartbeat(self, *, is_current: bool) -> bytes:
+    async def _rest(self, *, is_current: bool = False) -> bytes:
+        """Return a heartbeat where one is due, else wait and return nothing.
+
+        `is_current` says that the client has sent all that the follower has.
+        """
+        if not self.is_due(time.monotonic()):
+            self._woken.clear()  # of what was looked at just now
+            await self._woken.wait()
+            return b""
         if is_current:
             self._go_to(self._hub.follower.place)  # gaps may have closed since
         if self._last_sent_token == self._place:
@@ -238,13 +237,9 @@ class Client:
         self._last_sent_token = self._place
         return messages.KEEP_ALIVE + messages.identify(self._place)
 
-    def _goes_on(self) -> bool:
-        current = self._epoch == self._hub.follower.epoch
-        return current and not self._closed and not self._hub.closing
+    @property
+    def _is_open(self) -> bool:
+        return not self._closed and not self._hub.closing
 
-    async def _wait(self) -> None:
-        self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+    def _goes_on(self) -> bool:
+        return self._is_open and self._epoch == self._hub.follower.epoch

@@ -151,32 +151,30 @@ class Follower:
         self._unmatched.popleft()
 
     async def _match(self, connection: Connection, batch: RecentBatch) -> None:
-        selections = self._selections()
-        if not selections:
-            return
+        if selections := self._selections():
+            await self._select(connection, batch, selections)
+            self._changed()
+
+    async def _select(
+        self, connection: Connection, batch: RecentBatch, selections: Collection[Selection]
+    ) -> None:
+        """Match them in one statement; where PostgreSQL refuses it, each in one of its own.
+
+        So a selection that it refuses ends its own streams only.
+        """
         try:
             found = await matching(connection, batch.topic, selections, batch.event_ids)
             for selection in selections:
                 batch.select(selection, found[selection])
-        except psycopg.Error:
+        except psycopg.Error as error:
             if connection.closed:
                 raise
-            await self._match_each(connection, selections, batch)
-        self._changed()
-
-    async def _match_each(
-        self, connection: Connection, selections: Collection[Selection], batch: RecentBatch
-    ) -> None:
-        """Find the selection that PostgreSQL refuses, so that it ends its own streams only."""
-        for selection in selections:
-            try:
-                found = await matching(connection, batch.topic, [selection], batch.event_ids)
-                batch.select(selection, found[selection])
-            except psycopg.Error as error:
-                if connection.closed:
-                    raise
+            if len(selections) > 1:
+                for selection in selections:
+                    await self._select(connection, batch, [selection])
+            else:
                 logger.warning("A stream's filter failed: %s", error)
-                batch.selected[selection] = None
+                batch.selected |= dict.fromkeys(selections)
 
     async def _rest(self, connection: Connection) -> None:
         """Wait for a notification, or for the next poll's time: raw SQL notifies nobody."""

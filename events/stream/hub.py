@@ -145,7 +145,7 @@ class Hub:
             await readers.close_idle()
 
     async def _recheck(self, readers: Readers) -> None:
-        """End the streams of who may no longer read them; coming back they are told why."""
+        """End the streams of users who may no longer read them; coming back they learn why."""
         while True:
             await asyncio.sleep(self.limits.recheck_seconds)
             clients = list(self.clients)

@@ -26,7 +26,7 @@ class Frame(NamedTuple):
 class RecentBatch:
     """What one poll found in one table; `chunk` is what most clients are sent of it.
 
-    `selected` is filled in once PostgreSQL has told; None there is a selection that it refused.
+    `selected` is filled in once PostgreSQL has matched it; None is a selection that it refused.
     """
 
     def __init__(self, topic: Topic, blocks: Iterable[Frame], place: ResumeToken) -> None:

@@ -66,5 +66,5 @@ def _owner(kind: str, value: str, passwords: dict[str, str]) -> str | None:
         return None
     user = get_user_model()(password=passwords[user_id])
     hashes = (user.get_session_auth_hash(), *user.get_session_auth_fallback_hash())
-    told = session.get(HASH_SESSION_KEY, "")
-    return user_id if any(constant_time_compare(told, it) for it in hashes) else None
+    given = session.get(HASH_SESSION_KEY, "")
+    return user_id if any(constant_time_compare(given, it) for it in hashes) else None

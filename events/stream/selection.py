@@ -40,7 +40,7 @@ class Selection:
     def newest(self, through_id: int, count: int) -> IdQuery:
         """Return what answers the newest events that match up to an id, at most so many."""
         events = SystemEvent.objects.matching(self._filter).filter(pk__lte=through_id)
-        return IdQuery(*page.newest_ids(events, count))
+        return IdQuery(*page.select_ids(events, count))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Selection) and self._filter == other._filter

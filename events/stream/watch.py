@@ -1,4 +1,4 @@
-"""Tells in the log what keeps the streams from seeing every event, once for each such thing."""
+"""Logs what keeps the streams from seeing every event, once for each such thing."""
 
 import logging
 import time
