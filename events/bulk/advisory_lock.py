@@ -1,4 +1,4 @@
-"""Who runs a job: whoever holds its advisory lock, on the connection that does the work.
+"""Who runs a job: who holds its advisory lock, on the connection that does the work.
 
 So a runner that lost its connection, and with it the lock, can't commit any more either.
 """
@@ -6,7 +6,9 @@ So a runner that lost its connection, and with it the lock, can't commit any mor
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from django.db import Error, connection
+from django.db import Error
+
+from events.reading.raw_sql import read_rows
 
 SPACE = 0x736F7669  # "sovi": advisory locks are the whole database's
 
@@ -20,7 +22,7 @@ SELECT EXISTS (SELECT FROM pg_locks
 @contextmanager
 def advisory_lock(job_id: int) -> Iterator[bool]:
     """Hold the job's lock for the length of a block; False where another session has it."""
-    got = bool(_ask("SELECT pg_try_advisory_lock(%s, %s)", job_id))
+    got = _ask("SELECT pg_try_advisory_lock(%s, %s)", job_id)
     try:
         yield got
     finally:
@@ -31,10 +33,9 @@ def advisory_lock(job_id: int) -> Iterator[bool]:
 
 def is_held(job_id: int) -> bool:
     """Return whether any session runs the job."""
-    return bool(_ask(IS_HELD, job_id))
+    return _ask(IS_HELD, job_id)
 
 
-def _ask(statement: str, job_id: int) -> object:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [SPACE, job_id])
-        return cursor.fetchone()[0]
+def _ask(statement: str, job_id: int) -> bool:
+    [(answer,)] = read_rows(statement, [SPACE, job_id])
+    return bool(answer)

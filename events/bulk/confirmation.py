@@ -52,7 +52,7 @@ def confirm(token: str, action: str, *, user_id: Any, by: Actor, reason: str | N
 
 
 def start(preview: Preview, *, by: Actor, reason: str | None) -> BulkJob:
-    """Make the job of a preview that whoever sees it confirms on the spot."""
+    """Make the job of a preview that is confirmed on the spot."""
     return _make_once(preview.operation, _seen(preview), by, reason)
 
 

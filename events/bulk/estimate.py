@@ -1,8 +1,7 @@
-"""How many events match, told from those in windows of ids spread evenly over them."""
-
-from django.db import connection
+"""How many events match, estimated from windows of ids spread evenly over them."""
 
 from events.models.event import SystemEventQuerySet
+from events.reading.raw_sql import read_rows
 
 WINDOWS = 100
 WINDOW_IDS = 1000
@@ -28,7 +27,6 @@ def estimate(events: SystemEventQuerySet, first_id: int, last_id: int) -> dict[s
     # Each window stands at the start of an equal part of the range.
     firsts = [first_id + span * number // windows for number in range(windows)]
     wanted, params = events.order_by().values_list("pk", "severity").query.sql_with_params()
-    with connection.cursor() as cursor:
-        cursor.execute(COUNT_IN_WINDOWS.format(wanted=wanted, last=width - 1), [firsts, *params])
-        found = dict(cursor.fetchall())
+    statement = COUNT_IN_WINDOWS.format(wanted=wanted, last=width - 1)
+    found = dict(read_rows(statement, [firsts, *params]))
     return {severity: round(rows * span / (windows * width)) for severity, rows in found.items()}

@@ -1,4 +1,4 @@
-"""What a bulk action would do, told before it is done and within seconds."""
+"""What a bulk action would do, counted before it is done and within seconds."""
 
 import uuid
 from contextlib import suppress

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from django.db import connection
 from django.utils import timezone
 
 from events.filters.stored_filter import deserialise
 from events.models import BulkJob, SystemEvent
+from events.reading.raw_sql import read_rows
 from events.reading.time_limit import time_limit
 
 from .batch_size import LOCK_SECONDS, STATEMENT_SECONDS, BatchSize
@@ -91,9 +91,6 @@ def _acted_on(job: BulkJob, ids: Sequence[int]) -> set[int]:
         "action_id": job.action_id,
         "operation": job.operation,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(HAS_BEEN_ACTED, params)
-        if not (ids and cursor.fetchone()[0]):
-            return set()
-        cursor.execute(ACTED_ON, params)
-        return {event_id for (event_id,) in cursor.fetchall()}
+    if not ids or read_rows(HAS_BEEN_ACTED, params) == [(False,)]:
+        return set()
+    return {event_id for (event_id,) in read_rows(ACTED_ON, params)}

@@ -46,16 +46,9 @@ class Workers:
         """Until `close`, look every so often for jobs whose runner died elsewhere."""
 
         def look() -> None:
-            while True:
-                try:
-                    if find_orphans():
-                        self.run_pending()
-                except Error as error:
-                    logger.warning("Can't look for bulk jobs: %s", error)
-                finally:
-                    connections.close_all()
-                if self._closing.wait(interval_seconds):
-                    return
+            while not self._closing.is_set():
+                self.run_pending()
+                self._closing.wait(interval_seconds)
 
         threading.Thread(target=look, name="bulk jobs' watch", daemon=True).start()
 
@@ -76,7 +69,7 @@ class Workers:
         looking = True
         while looking:
             ran = self._run_orphans()
-            # Under the lock, so that nobody counts on a thread that is about to end.
+            # Under the lock, so that `run_pending` doesn't count on a thread that is about to end.
             with self._lock:
                 looking = (ran or self._news) and not self._closing.is_set()
                 self._news = False
@@ -112,7 +105,7 @@ def find_orphans() -> list[int]:
 
 
 def ensure_running(job: BulkJob) -> None:
-    """Whoever sees an open job that nobody runs has it run here, once the transaction is over."""
+    """Have an open job that nobody runs run here, once the transaction is over."""
     if job.is_open and not is_held(job.pk):
         transaction.on_commit(workers.run_pending)
 

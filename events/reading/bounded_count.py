@@ -32,7 +32,7 @@ class BoundedCount:
 def bounded_count(queryset: Any, bound: int = COUNT_BOUND) -> BoundedCount:
     """Count the rows of a set, at most one more than `bound`, and not for long.
 
-    Where that takes too long it is told that there are some more than a few, or than none.
+    Where that takes too long the answer is more than a few, or more than none.
     """
     for attempted in (bound, min(bound, FEW_ROWS)):
         with suppress(TookTooLong), time_limit(COUNT_SECONDS):

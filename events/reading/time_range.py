@@ -1,8 +1,8 @@
 """A span of time as a range of ids.
 
 Note: lists are in the order of ids, and ids nearly in that of time; few rows come late. So the rows
-of a span lie between two ids, but for a few outside. Which ids is told by the first and the last
-rows by time; between them pages are read as they are without a span. What lies outside is looked up
+of a span lie between two ids, but for a few outside. The first and the last rows by time say which
+ids; between them pages are read as they are without a span. What lies outside is looked up
 by time in an index that has the rows of each block of ids together, for it has next to none in most
 of them. However the rows came, both together are exact.
 """

@@ -23,6 +23,10 @@ class Buckets:
     def since(self) -> datetime:
         return self.starts[0]
 
+    @property
+    def edges(self) -> tuple[datetime, ...]:
+        return (*self.starts, self.end)
+
 
 def parse_length(text: str) -> timedelta:
     """Read the length of a bucket: whole minutes that divide a day, or whole days.

@@ -123,9 +123,8 @@ class Question:
             return None
         if not (columns <= _KIND or columns <= _DEVICE):
             return None
-        edges = (*self.buckets.starts, self.buckets.end)
         for grain in rollups.GRAINS:
-            if not any((edge - _EPOCH) % timedelta(minutes=grain) for edge in edges):
+            if not any((edge - _EPOCH) % timedelta(minutes=grain) for edge in self.buckets.edges):
                 return Rollups(grain, by_device=not columns <= _KIND)
         return None
 

@@ -95,23 +95,25 @@ def test_tops_count_unresolved_failures_only() -> None:
 @pytest.mark.parametrize("span", SPANS.values(), ids=SPANS)
 def test_the_histogram_counts_each_event_in_its_interval(span: Any) -> None:
     now = timezone.now()
-    starts = span.starts(now)
+    buckets = span.buckets(now)
+    starts = buckets.starts
+    assert len(starts) == span.intervals
     assert starts[-1] <= now < starts[-1] + span.interval
     add(severity="error", timestamp=starts[0])
     add(severity="unheard-of", timestamp=starts[1])
     add(severity="info", timestamp=starts[1] - timedelta(microseconds=1))
     add(severity="info", timestamp=starts[0] - timedelta(microseconds=1))
-    counts = [dict(+found) for found in histogram(span, now)]
+    counts = [dict(+found) for found in histogram(buckets)]
     assert counts == [{"error": 1, "info": 1}, {"other": 1}, *[{}] * (span.intervals - 2)]
 
 
 def test_the_histogram_is_true_at_once_however_late_an_event_comes() -> None:
-    now, span = timezone.now(), SPANS["30d"]
+    buckets = SPANS["30d"].buckets(timezone.now())
     for number in range(1, 4):
-        add(timestamp=span.starts(now)[0])
-        assert histogram(span, now)[0]["info"] == number
+        add(timestamp=buckets.since)
+        assert histogram(buckets)[0]["info"] == number
         list(roll_up())
-        assert histogram(span, now)[0]["info"] == number
+        assert histogram(buckets)[0]["info"] == number
 
 
 def test_a_histogram_that_takes_too_long_leaves_the_other_figures(

@@ -1,27 +1,27 @@
 """The spans of time a histogram may cover."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext_lazy as _
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from events.statistics.buckets import Buckets, cover
 
 
 @dataclass(frozen=True)
 class ClockRange:
-    """So many intervals of one length, aligned to the epoch; the last one holds the present."""
+    """So many intervals of one length, counted from midnight UTC; the last holds the present."""
 
     key: str
     label: Any
     interval: timedelta
     intervals: int
 
-    def starts(self, now: datetime) -> list[datetime]:
-        """When each interval begins, ascending."""
-        last = now - (now - EPOCH) % self.interval
-        return [last - self.interval * number for number in range(self.intervals - 1, -1, -1)]
+    def buckets(self, now: datetime) -> Buckets:
+        since = now - self.interval * (self.intervals - 1)
+        return cover(since, now + timedelta.resolution, self.interval, ZoneInfo("UTC"))
 
 
 SPANS = {

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db import connection
-
 from events.console import statements
 from events.models import Account, Device, SystemEvent
 from events.reading.bounded_count import COUNT_BOUND, BoundedCount
+from events.reading.raw_sql import read_rows
 from sovi_events import catalog
 
 FAILURES = ("critical", "error")
@@ -57,13 +56,11 @@ def unresolved() -> list[Unresolved]:
     severities = list(catalog.SEVERITIES[::-1])
     params: Any = {"severities": severities, "bound": COUNT_BOUND, "actions": ACTIONS_BOUND}
     params |= {"hour": _first_since(HOUR), "day": _first_since(DAY)}
-    with connection.cursor() as cursor:
-        cursor.execute(statements.UNRESOLVED, params)
-        counted: dict[str, list[int]] = {name: figures for name, *figures in cursor.fetchall()}
-        cursor.execute(statements.RESOLVED_SINCE, params)
-        gone: dict[tuple[int, str], int] = {
-            (seconds, name): count for seconds, name, count in cursor.fetchall()
-        }
+    counted = {name: figures for name, *figures in read_rows(statements.UNRESOLVED, params)}
+    gone: dict[tuple[int, str], int] = {
+        (seconds, name): count
+        for seconds, name, count in read_rows(statements.RESOLVED_SINCE, params)
+    }
 
     def change(severity: str, seconds: int, first_id: int, came: int) -> int | None:
         rows, oldest_id, *_ = counted[severity]
@@ -87,9 +84,7 @@ def unresolved() -> list[Unresolved]:
 def tops() -> Tops:
     """Count what the newest unresolved failures share."""
     params: Any = {"severities": list(FAILURES), "bound": COUNT_BOUND, "rows": TOP_ROWS}
-    with connection.cursor() as cursor:
-        cursor.execute(statements.TOPS, params)
-        rows = cursor.fetchall()
+    rows = read_rows(statements.TOPS, params)
     event_types, devices, accounts = (
         [(row[column], row[-1]) for row in rows if row[column] is not None] for column in range(3)
     )
@@ -117,10 +112,8 @@ def latest_failures() -> list[SystemEvent]:
 
 def _first_since(seconds: int) -> int:
     """Return the id that arrivals of the last so many seconds begin at."""
-    with connection.cursor() as cursor:
-        cursor.execute(statements.FIRST_SINCE, {"seconds": seconds, "rows": FIRST_ROWS})
-        (first_id,) = cursor.fetchone()
-        return int(first_id)
+    [(first_id,)] = read_rows(statements.FIRST_SINCE, {"seconds": seconds, "rows": FIRST_ROWS})
+    return int(first_id)
 
 
 def _named(

@@ -1,6 +1,7 @@
 """The operator's first page: what is broken, how badly, since when and where."""
 
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from django.contrib import admin
@@ -114,8 +115,9 @@ def _linked(tops: list[figures.Top]) -> list[dict[str, Any]]:
 
 
 def _histogram(span: ClockRange, now: datetime) -> dict[str, Any]:
+    buckets = span.buckets(now)
     try:
-        counted = histogram(span, now)
+        counted = histogram(buckets)
     except TookTooLong:
         counted = None
     severities = list(catalog.SEVERITIES[::-1])
@@ -128,9 +130,9 @@ def _histogram(span: ClockRange, now: datetime) -> dict[str, Any]:
                 "start": int(start.timestamp()),
                 "time": event_html.moment(start),
                 "counts": counted and [counted[number][name] for name in severities],
-                "url": list_url(since=start.isoformat(), until=(start + span.interval).isoformat()),
+                "url": list_url(since=start.isoformat(), until=end.isoformat()),
             }
-            for number, start in enumerate(span.starts(now))
+            for number, (start, end) in enumerate(pairwise(buckets.edges))
         ],
         "interval_seconds": int(span.interval.total_seconds()),
         "is_counted": counted is not None,

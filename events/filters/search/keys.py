@@ -8,7 +8,7 @@ from events.times import read_time
 from sovi_events import catalog
 from sovi_events.following.position import MAX_ID
 
-# Any will do: what a duration is counted from has no say in whether it is one.
+# Any will do: a duration is one whatever it is counted from.
 _SOME_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
 

@@ -43,7 +43,7 @@ def _pattern(text: str) -> str:
 
 @TolerantJSONField.register_lookup
 class Satisfies(BooleanLookup):
-    """A jsonpath predicate that is true; where it can't be told it is false, never NULL."""
+    """A jsonpath predicate that is true; what it can't decide is false, never NULL."""
 
     lookup_name = "satisfies"
 
