@@ -13,7 +13,8 @@ from uuid import UUID
 from django.apps import apps
 from django.db.models import Q
 
-from events.filters.search.meaning import COLUMNS, condition, term_of
+from events.filters.search.keys import KEYS
+from events.filters.search.meaning import condition, term_of
 from events.filters.search.parser import parse
 from events.filters.search.query import Column, Search
 from sovi_events import index_scan
@@ -93,7 +94,7 @@ class EventFilter:
         searched = (
             term
             for term in self.search.terms
-            if not (isinstance(term.what, Column) and COLUMNS[term.what.key] in columns)
+            if not (isinstance(term.what, Column) and KEYS[term.what.key].column in columns)
         )
         return type(self)(kept, Search(tuple(searched)))
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from events.times import read_time
 from sovi_events import catalog
@@ -13,14 +14,15 @@ _SOME_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Key(NamedTuple):
-    """`check` returns a value as it is kept, or raises ValueError saying what to change."""
+    """`check` returns a value as it is kept, or raises ValueError saying what to change.
 
-    check: Callable[[str], str]
+    `value` reads what is kept as the column has it.
+    """
+
+    column: str
+    check: Callable[[str], str] = str
+    value: Callable[[str], Any] = str
     several: bool = True
-
-
-def _any(text: str) -> str:
-    return text
 
 
 def _one_of(values: Sequence[str]) -> Callable[[str], str]:
@@ -53,14 +55,14 @@ def _time(text: str) -> str:
 
 
 KEYS = {
-    "severity": Key(_one_of(catalog.SEVERITIES)),
-    "category": Key(_any),
-    "type": Key(_any),
-    "device": Key(_any),
-    "account": Key(_any),
-    "resolved": Key(_yes_or_no, several=False),
-    "resolved_by": Key(_one_of(catalog.RESOLVERS)),
-    "id": Key(_id),
-    "since": Key(_time, several=False),
-    "until": Key(_time, several=False),
+    "severity": Key("severity", _one_of(catalog.SEVERITIES)),
+    "category": Key("category"),
+    "type": Key("event_type"),
+    "device": Key("device_id", value=UUID),
+    "account": Key("account_id", value=UUID),
+    "resolved": Key("resolved", _yes_or_no, several=False),
+    "resolved_by": Key("resolved_by", _one_of(catalog.RESOLVERS)),
+    "id": Key("id", _id, int),
+    "since": Key("timestamp", _time, datetime.fromisoformat, several=False),
+    "until": Key("timestamp", _time, datetime.fromisoformat, several=False),
 }

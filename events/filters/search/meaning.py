@@ -2,33 +2,19 @@
 
 import json
 import operator
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Iterator
 from functools import reduce
 from typing import Any
-from uuid import UUID
 
 from django.db.models import Q
 
 from events.filters.term import TIMES, Term
 
 from . import lookups  # noqa: F401 - registers what the conditions below ask by
+from .keys import KEYS
 from .parser import is_number
 from .query import Column, Context, Search, SearchTerm, Value, Words
 
-COLUMNS = {
-    "severity": "severity",
-    "category": "category",
-    "type": "event_type",
-    "device": "device_id",
-    "account": "account_id",
-    "resolved_by": "resolved_by",
-    "id": "id",
-    "resolved": "resolved",
-    "since": "timestamp",
-    "until": "timestamp",
-}
-_READERS: dict[str, Callable[[str], Any]] = {"device": UUID, "account": UUID, "id": int}
 _LITERALS = {"true": True, "false": False, "null": None}
 
 
@@ -45,11 +31,10 @@ def term_of(given: SearchTerm) -> Term | None:
             return Term("resolved", "is", ((value.text == "yes") is not given.negated,))
         case Words(text) if not given.negated:
             return Term("message", "holds", (text,))
-        case Column("since" | "until" as key, (value,)) if not given.negated:
-            return Term(COLUMNS[key], TIMES[key], (datetime.fromisoformat(value.text),))
-        case Column(key, values) if not given.negated:
-            read = _READERS.get(key, str)
-            return Term(COLUMNS[key], "in", tuple(read(value.text) for value in values))
+        case Column(name, values) if not given.negated:
+            key = KEYS[name]
+            found = tuple(key.value(value.text) for value in values)
+            return Term(key.column, TIMES.get(name, "in"), found)
     return None
 
 
