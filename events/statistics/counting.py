@@ -4,9 +4,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
-from django.db.models import Count, F, Func, IntegerField, TextField, Value
+from django.db.models import Count, F, Func, IntegerField, QuerySet, TextField, Value
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast, Coalesce
 
@@ -91,11 +91,6 @@ class Statistics:
         return sum(group.total for group in self.all_groups)
 
 
-class Rollups(NamedTuple):
-    grain: int
-    by_device: bool
-
-
 @dataclass(frozen=True)
 class Question:
     """How many of `events` fall into each of the buckets, by one of `COLUMNS`."""
@@ -109,23 +104,24 @@ class Question:
         return COLUMNS[self.by]
 
     @property
-    def filters(self) -> dict[str, Sequence[Any]]:
-        """The columns that must hold one of some values, of those that rollups know."""
-        equal = self.events.event_filter.equal
-        return {name: values for name, values in equal.items() if name in COLUMNS.values()}
-
-    @property
-    def rollups(self) -> Rollups | None:
+    def rollups(self) -> QuerySet[EventRollup] | None:
         """Those that answer it, of the largest slots that fit into the buckets; None without."""
-        asked, filters = self.events.event_filter, self.filters
-        columns = {self.column, *filters}
-        if len(filters) < len(asked.terms) or asked.residue.terms:
+        asked = self.events.event_filter
+        columns = {self.column, *asked.equal}
+        # They know values alone, and not all columns at once.
+        if len(asked.equal) < len(asked.terms) or asked.residue.terms:
             return None
         if not (columns <= _KIND or columns <= _DEVICE):
             return None
         for grain in rollups.GRAINS:
             if not any((edge - _EPOCH) % timedelta(minutes=grain) for edge in self.buckets.edges):
-                return Rollups(grain, by_device=not columns <= _KIND)
+                return EventRollup.objects.filter(
+                    grain=grain,
+                    by_device=not columns <= _KIND,
+                    slot__gte=self.buckets.since,
+                    slot__lt=self.buckets.end,
+                    **{f"{column}__in": values for column, values in asked.equal.items()},
+                )
         return None
 
 
@@ -134,21 +130,14 @@ def count(question: Question) -> Statistics:
 
     Raises `TookTooLong` after `TIMEOUT_SECONDS`.
     """
-    chosen = question.rollups
-    if chosen is None:
+    rolled = question.rollups
+    if rolled is None:
         return _read(question, question.events, "SELECT 0::bigint", "", ())[1]
+    valued = _valued(rolled, "slot", question).values("bucket", "value", "events")
+    sql, params = valued.query.sql_with_params()
     _roll_up_a_little()
     while True:
         mark = read_mark()
-        rolled = EventRollup.objects.filter(
-            grain=chosen.grain,
-            by_device=chosen.by_device,
-            slot__gte=question.buckets.since,
-            slot__lt=question.buckets.end,
-            **{f"{column}__in": values for column, values in question.filters.items()},
-        )
-        query = _valued(rolled, "slot", question).values("bucket", "value", "events").query
-        sql, params = query.sql_with_params()
         behind = question.events.filter(id__gt=mark).filter(id__gt=_MARK_OF_THE_MOMENT)
         at, found = _read(question, behind, rollups.MARK, _ROLLED.format(sql=sql), params)
         if at >= mark:  # else someone has started over in between

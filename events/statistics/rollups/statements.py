@@ -35,13 +35,11 @@ SELECT count(*), max(id) FROM (
 GRAINS = (1440, 60, 15)
 """Minutes of a slot. Days and hours answer long ranges, quarters the zones half an hour off."""
 
-# From 2000, PostgreSQL's own zero, so that a slot is found for every time it can hold.
-_SLOT = "date_bin('{minutes} minutes', {time}, '2000-01-01 00:00:00+00')"
-
 
 def slot(time: str, minutes: int) -> str:
     """The slot that holds a time, both SQL."""
-    return _SLOT.format(time=time, minutes=minutes)
+    # From 2000, PostgreSQL's own zero, so that a slot is found for every time it can hold.
+    return f"date_bin('{minutes} minutes', {time}, '2000-01-01 00:00:00+00')"
 
 
 def add(source: str, *, sign: str = "") -> str:
