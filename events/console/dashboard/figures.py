@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from events.console import statements
@@ -43,14 +43,6 @@ class Top:
     count: int
 
 
-class Tops(NamedTuple):
-    """What most of the newest unresolved failures share, the most frequent first."""
-
-    event_types: list[Top]
-    devices: list[Top]
-    accounts: list[Top]
-
-
 def unresolved() -> list[Unresolved]:
     """Count the unresolved events of each severity, the gravest first."""
     severities = list(catalog.SEVERITIES[::-1])
@@ -81,14 +73,14 @@ def unresolved() -> list[Unresolved]:
     ]
 
 
-def tops() -> Tops:
-    """Count what the newest unresolved failures share."""
+def tops() -> tuple[list[Top], list[Top], list[Top]]:
+    """Count the event types, devices and accounts of the newest unresolved failures, most first."""
     params: Any = {"severities": list(FAILURES), "bound": COUNT_BOUND, "rows": TOP_ROWS}
     rows = read_rows(statements.TOPS, params)
     event_types, devices, accounts = (
         [(row[column], row[-1]) for row in rows if row[column] is not None] for column in range(3)
     )
-    return Tops(
+    return (
         [Top("event_type", value, value, count) for value, count in event_types],
         _named("device", devices, Device),
         _named("account", accounts, Account),

@@ -91,12 +91,8 @@ def _change(amount: int, then: str) -> tuple[str, str]:
 
 
 def _tops() -> list[tuple[str, list[dict[str, Any]]]]:
-    tops = figures.tops()
-    return [
-        (_("Event types"), _linked(tops.event_types)),
-        (_("Devices"), _linked(tops.devices)),
-        (_("Accounts"), _linked(tops.accounts)),
-    ]
+    titles = (_("Event types"), _("Devices"), _("Accounts"))
+    return list(zip(titles, map(_linked, figures.tops()), strict=True))
 
 
 def _linked(tops: list[figures.Top]) -> list[dict[str, Any]]:
