@@ -4,21 +4,23 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from typing import NamedTuple, TypeVar
+from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import psycopg
 from psycopg.rows import dict_row
 
 from events.batch_size import next_batch_size
+from events.filters.event_filter import EventFilter
 from events.reading.time_limit import FROM_FIRST_ROWS, local_settings
 from events.web.connection_pool import Readers
 from sovi_events.following.position import Position
+from sovi_events.index_scan import Statement
 
 from . import statements
 from .messages import identify, message
 from .position_sets import CatchUpPlan, Ranges, above, before, truncate, union
 from .resume_token import ResumeToken
-from .selection import IdQuery, Selection, matching
+from .selection import Selection, matching
 from .table_reader import Connection
 from .topics import ACTIONS, EVENTS, TOPICS, Action, Event, Topic
 
@@ -31,6 +33,7 @@ They begin at a row: sequences are set forward, and old rows pruned, by millions
 AGAIN_SECONDS = 1.0
 PAGE_TIMEOUT_SECONDS = 30.0
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
@@ -71,8 +74,9 @@ async def _read_topic(
     course = CatchUpPlan(start.of(topic), source)
     ranges, limit = course.ranges, FIRST_ROWS
     while ranges:
-        read = _page_reader(topic, ranges, limit, selection)
-        read_to, contents = await _with_connection(readers, read)
+        read_to, contents = await _with_connection(
+            readers, _read_page, topic, ranges, limit, selection
+        )
         ranges = above(ranges, read_to)
         place = start.moved(topic, course.at(read_to))
         chunks = [
@@ -90,72 +94,78 @@ async def read_backlog(
     readers: Readers, source: Position, count: int, selection: Selection | None
 ) -> Position:
     """Return the position from which on there are so many events up to `source`."""
-    newest = IdQuery(statements.NEWEST, [source.high, count])
-    if selection is not None:
-        newest = selection.newest(source.high, count)
-
-    async def oldest(connection: Connection) -> int | None:
-        async with connection.transaction(), psycopg.AsyncClientCursor(connection) as cursor:
-            await cursor.execute(*local_settings(FROM_FIRST_ROWS))
-            await cursor.execute(statements.oldest_of(newest.sql).encode(), newest.params)
-            found: int | None = (await cursor.fetchall())[0][0]
-            return found
-
-    event_id = await _with_connection(readers, oldest)
+    newest = (selection or Selection(EventFilter())).newest(source.high, count)
+    event_id = await _with_connection(readers, _read_oldest, newest)
     return source if event_id is None else before(source, event_id)
 
 
 async def read_last_ids(readers: Readers) -> tuple[int, ...]:
     """Return the last id that the database has given out in each table."""
-
-    async def last_ids(connection: Connection) -> tuple[int, ...]:
-        cursor = await connection.execute(statements.LAST_IDS.encode())
-        return tuple((await cursor.fetchall())[0])
-
-    return await _with_connection(readers, last_ids)
+    return await _with_connection(readers, _read_last_ids)
 
 
-def _page_reader(
-    topic: Topic, ranges: Ranges, limit: int, selection: Selection | None
-) -> Callable[[Connection], Awaitable[tuple[int, list[Event | Action]]]]:
-    """Return what reads a page: up to which id it went, and what is wanted of that."""
-
-    async def read(connection: Connection) -> tuple[int, list[Event | Action]]:
-        rows, window = IdQuery(f"SELECT id FROM {topic.table}", []), ranges  # noqa: S608
-        if topic is EVENTS and selection is not None:
-            first = await _ids(connection, rows, ranges, 1)
-            if not first:
-                return ranges[-1][1], []
-            rows, window = selection.query(topic), truncate(above(ranges, first[0] - 1), WINDOW_IDS)
-        ids = await _ids(connection, rows, window, limit)
-        async with connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(statements.rows(topic.table, topic.columns).encode(), [ids])
-            contents = [topic.content(row) async for row in cursor]
-        if topic is ACTIONS and selection is not None:
-            about = [event_id for action in contents for event_id in action.event_ids]
-            found = (await matching(connection, topic, [selection], about))[selection]
-            contents = [it for action in contents if (it := action.restrict_to(found)) is not None]
-        # A page that is not full has come to the end of its ranges.
-        return ids[-1] if len(ids) == limit else window[-1][1], contents
-
-    return read
+async def _read_last_ids(connection: Connection) -> tuple[int, ...]:
+    cursor = await connection.execute(statements.LAST_IDS.encode())
+    return tuple((await cursor.fetchall())[0])
 
 
-async def _ids(connection: Connection, wanted: IdQuery, ranges: Ranges, limit: int) -> list[int]:
+async def _read_oldest(connection: Connection, newest: Statement) -> int | None:
+    async with connection.transaction(), psycopg.AsyncClientCursor(connection) as cursor:
+        await cursor.execute(*local_settings(FROM_FIRST_ROWS))
+        sql, params = newest
+        await cursor.execute(statements.oldest_of(sql).encode(), params)
+        found: int | None = (await cursor.fetchall())[0][0]
+        return found
+
+
+async def _read_page(
+    connection: Connection,
+    topic: Topic,
+    ranges: Ranges,
+    limit: int,
+    selection: Selection | None,
+) -> tuple[int, list[Event | Action]]:
+    """Return up to which id a page goes, and what is wanted of that."""
+    rows: Statement = (f"SELECT id FROM {topic.table}", [])  # noqa: S608
+    window = ranges
+    if topic is EVENTS and selection is not None:
+        first = await _ids(connection, rows, ranges, 1)
+        if not first:
+            return ranges[-1][1], []
+        rows, window = selection.query(topic), truncate(above(ranges, first[0] - 1), WINDOW_IDS)
+    ids = await _ids(connection, rows, window, limit)
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(statements.rows(topic.table, topic.columns).encode(), [ids])
+        contents = [topic.content(row) async for row in cursor]
+    if topic is ACTIONS and selection is not None:
+        about = [event_id for action in contents for event_id in action.event_ids]
+        found = (await matching(connection, topic, [selection], about))[selection]
+        contents = [it for action in contents if (it := action.restrict_to(found)) is not None]
+    # A page that is not full has come to the end of its ranges.
+    return ids[-1] if len(ids) == limit else window[-1][1], contents
+
+
+async def _ids(connection: Connection, wanted: Statement, ranges: Ranges, limit: int) -> list[int]:
     """Return the lowest ids in the ranges that are wanted, so many at most."""
+    sql, params = wanted
     firsts, lasts = map(list, zip(*ranges, strict=True))
     async with psycopg.AsyncClientCursor(connection) as cursor:
-        await cursor.execute(
-            statements.page(wanted.sql).encode(), [firsts, lasts, *wanted.params, limit, limit]
-        )
+        given = [firsts, lasts, *params, limit, limit]
+        await cursor.execute(statements.page(sql).encode(), given)
         return [row_id for (row_id,) in await cursor.fetchall()]
 
 
-async def _with_connection(readers: Readers, run: Callable[[Connection], Awaitable[T]]) -> T:
+async def _with_connection(
+    readers: Readers,
+    run: Callable[Concatenate[Connection, P], Awaitable[T]],
+    *args: P.args,
+    **options: P.kwargs,
+) -> T:
+    """Run it with a connection, again and again while that is lost."""
     while True:
         try:
             async with readers.connection() as connection, asyncio.timeout(PAGE_TIMEOUT_SECONDS):
-                return await run(connection)
+                return await run(connection, *args, **options)
         except (psycopg.OperationalError, TimeoutError, OSError) as error:
             logger.warning("A stream lost PostgreSQL while catching up, trying again: %s", error)
             await asyncio.sleep(AGAIN_SECONDS)

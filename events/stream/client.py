@@ -199,21 +199,12 @@ class Client:
 
     def _take(self, batch: RecentBatch) -> bytes:
         """Return what to send of a batch; unfiltered clients share one copy of it."""
-        if self._ahead_of_hub is not None:
-            return self._take_behind(batch, self._ahead_of_hub)
-        self._go_to(batch.place)
+        if ahead := self._ahead_of_hub:
+            batch = batch.beyond(ahead)
         if batch.blocks:
             self._last_sent_token = batch.blocks[-1].place
-        return batch.chunk
-
-    def _take_behind(self, batch: RecentBatch, ahead: ResumeToken) -> bytes:
-        chunks = []
-        for content, place in batch.blocks:
-            if not ahead.of(batch.topic).has(content.id):
-                self._last_sent_token = place.union(ahead)
-                chunks.append(messages.message(self._last_sent_token, content.data, content.name))
         self._go_to(batch.place)
-        return b"".join(chunks)
+        return batch.chunk
 
     def _go_to(self, place: ResumeToken) -> None:
         """Stand where the hub does; what was read ahead of it stays read."""

@@ -60,11 +60,12 @@ class Follower:
     @property
     def place(self) -> ResumeToken:
         """Where all that was published leads. Only once `ready`."""
-        return ResumeToken(*(source.position for source in self._sources))
+        return ResumeToken(*(source.tracker.position for source in self._sources))
 
     def knows(self, place: ResumeToken) -> bool:
         """Whether what a reader there lacks can be read; else transactions may yet commit some."""
-        return all(map(Source.knows, self._sources, place))
+        pairs = zip(self._sources, place, strict=True)
+        return all(source.tracker.knows(position) for source, position in pairs)
 
     async def run(self) -> None:
         """Follow until cancelled, over lost connections and restarts of PostgreSQL."""
@@ -106,7 +107,7 @@ class Follower:
             void = [await source.is_void(connection) for source in self._sources]
             if not any(void):
                 for source in self._sources if reconnected else ():
-                    source.reconnected()
+                    source.tracker.reconnected()
                 return
             logger.warning("The database is behind what was read from it: resetting the streams")
         sources = [await Source.begin(topic, connection) for topic in TOPICS]
@@ -121,11 +122,11 @@ class Follower:
         while self._unmatched:  # left over where the connection was lost in between
             await self._match(connection, self._unmatched[0])
             self._unmatched.popleft()
-        if any(source.waits for source in self._sources):
+        if any(source.tracker.waits for source in self._sources):
             # One capture serves both tables: who writes actions holds the events' lock as well.
             holders = await read_holders(connection)
             for source in self._sources:
-                source.capture(holders)
+                source.tracker.capture(holders)
         self._empty_polls += 1
         more = False
         for source in self._sources:
@@ -178,7 +179,7 @@ class Follower:
 
     async def _rest(self, connection: Connection) -> None:
         """Wait for a notification, or for the next poll's time: raw SQL notifies nobody."""
-        waiting = any(source.waits for source in self._sources)
+        waiting = any(source.tracker.waits for source in self._sources)
         recently = time.monotonic() - self._last_event < GAPS_QUICK_SECONDS
         quick = self._empty_polls <= QUICK_POLLS or (waiting and recently)
         timeout = QUICK_SECONDS if quick else IDLE_SECONDS

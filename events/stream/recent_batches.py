@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Collection, Iterable
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from .messages import message
 from .resume_token import ResumeToken
@@ -44,6 +44,13 @@ class RecentBatch:
         found = ((block.content.restrict_to(event_ids), block.place) for block in self.blocks)
         blocks = (Frame(content, place) for content, place in found if content is not None)
         self.selected[selection] = RecentBatch(self.topic, blocks, self.place)
+
+    def beyond(self, ahead: ResumeToken) -> Self:
+        """Return what a reader at this place lacks of it, each with the place after it."""
+        read = ahead.of(self.topic)
+        frames = (it for it in self.blocks if not read.has(it.content.id))
+        blocks = (Frame(content, place.union(ahead)) for content, place in frames)
+        return type(self)(self.topic, blocks, self.place)
 
 
 class RecentBatches:

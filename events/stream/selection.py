@@ -1,25 +1,19 @@
 """What a filtered stream asks for, and which events match: PostgreSQL decides, as for the list."""
 
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
 
 from events.filters.event_filter import EventFilter
 from events.models import SystemEvent
 from events.reading import page
+from sovi_events.index_scan import Statement
 
 from .topics import ACTIONS, EVENTS, Topic
 
 OUTCOMES = ("resolved", "resolved_by")
 """Columns that actions are not asked for: they change just that."""
-
-
-class IdQuery(NamedTuple):
-    """Answers the ids of the events that match."""
-
-    sql: str
-    params: Sequence[Any]
 
 
 class Selection:
@@ -28,19 +22,19 @@ class Selection:
     def __init__(self, event_filter: EventFilter) -> None:
         self._filter = event_filter
         self._queries = {
-            EVENTS: IdQuery(*event_filter.to_sql()),
-            ACTIONS: IdQuery(*event_filter.without(*OUTCOMES).to_sql()),
+            EVENTS: event_filter.to_sql(),
+            ACTIONS: event_filter.without(*OUTCOMES).to_sql(),
         }
         self.everything = not event_filter
 
-    def query(self, topic: Topic) -> IdQuery:
-        """Return what tells whose events, or the actions on which events, are wanted."""
+    def query(self, topic: Topic) -> Statement:
+        """Return what reads the ids of all events that match, or on which actions are wanted."""
         return self._queries[topic]
 
-    def newest(self, through_id: int, count: int) -> IdQuery:
-        """Return what answers the newest events that match up to an id, at most so many."""
+    def newest(self, through_id: int, count: int) -> Statement:
+        """Return what reads the ids of at most so many of the newest that match, up to an id."""
         events = SystemEvent.objects.matching(self._filter).filter(pk__lte=through_id)
-        return IdQuery(*page.select_ids(events, count))
+        return page.select_ids(events, count)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Selection) and self._filter == other._filter
@@ -58,12 +52,12 @@ async def matching(
     """Return which of the events each selection matches, asked in one statement."""
     parts, params = [], []
     for number, selection in enumerate(selections):
-        query = selection.query(topic)
+        sql, its_params = selection.query(topic)
         parts.append(
-            f"SELECT {number}, id FROM ({query.sql}) AS matched (id)"  # noqa: S608 - Django's
+            f"SELECT {number}, id FROM ({sql}) AS matched (id)"  # noqa: S608 - Django's
             " WHERE id = ANY(%s::bigint[])"
         )
-        params += [*query.params, list(event_ids)]
+        params += [*its_params, list(event_ids)]
     # Django writes SQL for parameters that are merged in by the client.
     async with psycopg.AsyncClientCursor(connection) as cursor:
         await cursor.execute(" UNION ALL ".join(parts).encode(), params)

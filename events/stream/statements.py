@@ -33,9 +33,6 @@ SELECT {", ".join(columns)} FROM {table} WHERE id = ANY(%s::bigint[]) ORDER BY i
 """  # noqa: S608
 
 
-NEWEST = "SELECT id FROM system_events WHERE id <= %s ORDER BY id DESC LIMIT %s"
-
-
 def oldest_of(newest: str) -> str:
     """The lowest of the newest ids, of which `newest` is a query."""
     return f"SELECT min(id) FROM ({newest}) AS newest (id)"  # noqa: S608

@@ -1,6 +1,5 @@
 """One table that streams follow, read as settled: where reading begins, what each poll finds."""
 
-from collections.abc import Iterable
 from typing import Any, NamedTuple, Self
 
 import psycopg
@@ -34,11 +33,11 @@ class Found(NamedTuple):
 
 
 class Source:
-    """For each poll capture where it waits, then read. Raises psycopg.Error."""
+    """For each poll let its tracker capture where that waits, then read. Raises psycopg.Error."""
 
     def __init__(self, topic: Topic, tracker: Tracker) -> None:
         self.topic = topic
-        self._tracker = tracker
+        self.tracker = tracker
         self._read_above = read_above(topic.table, topic.columns)
         self._read_late = read_late(topic.table, topic.columns)
 
@@ -53,40 +52,20 @@ class Source:
         tracker = Tracker(newest, await cursor.fetchall(), floor=floor)
         source = cls(topic, tracker)
         # Once through: gaps that nobody holds open are closed before anyone sees the position.
-        source.capture(await read_holders(connection))
+        source.tracker.capture(await read_holders(connection))
         await source.read(connection)
         if len(tracker.gaps) > MAX_GAPS:
             tracker.high = tracker.gaps[MAX_GAPS].first - 1
             del tracker.gaps[MAX_GAPS:]
         return source
 
-    @property
-    def position(self) -> Position:
-        """Where all that was found leads."""
-        return self._tracker.position
-
-    @property
-    def waits(self) -> bool:
-        """Whether there are writers to wait for, whom a capture tells."""
-        return self._tracker.waits
-
-    def knows(self, position: Position) -> bool:
-        """Whether what a reader at the position lacks is settled but for the gaps of ours."""
-        return self._tracker.knows(position)
-
     async def is_void(self, connection: Connection) -> bool:
         """Whether the table is behind what was read from it: its sequence has gone back."""
-        return await _number(connection, last_id(self.topic.table)) < self._tracker.high
-
-    def reconnected(self) -> None:
-        self._tracker.reconnected()
-
-    def capture(self, holders: Iterable[str]) -> None:
-        self._tracker.capture(holders)
+        return await _number(connection, last_id(self.topic.table)) < self.tracker.high
 
     async def read(self, connection: Connection) -> Found:
         """Read what is new; each row is found once."""
-        tracker = self._tracker
+        tracker = self.tracker
         late = {}
         if gaps := tracker.gaps_to_read:
             firsts, lasts = [gap.first for gap in gaps], [gap.last for gap in gaps]

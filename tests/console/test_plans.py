@@ -154,15 +154,15 @@ def test_the_librarys_query_reads_along_indexes(
 def test_a_stream_catches_up_along_indexes(db: None, filters: Filters) -> None:
     query = as_query(filters)
     selection = Selection(read_query(query).event_filter)
-    wanted, newest = selection.query(EVENTS), selection.newest(ROWS, 100)
+    (wanted, params), (newest, newest_params) = selection.query(EVENTS), selection.newest(ROWS, 100)
     # At ten million rows a window is as small a part of the table.
     window = [[ROWS // 2], [ROWS // 2 + catch_up.WINDOW_IDS * ROWS // 10_000_000]]
     limit = catch_up.MOST_ROWS
     connection.ensure_connection()
     explain_bounded(statements.page("SELECT id FROM system_events"), [[1], [ROWS], 1, 1])
-    explain_bounded(statements.page(wanted.sql), [*window, *wanted.params, limit, limit])
+    explain_bounded(statements.page(wanted), [*window, *params, limit, limit])
     read_rows(*local_settings(FROM_FIRST_ROWS))
-    explain_bounded(statements.oldest_of(newest.sql), newest.params)
+    explain_bounded(statements.oldest_of(newest), newest_params)
 
 
 @pytest.mark.parametrize("action", ["resolve", "reopen"])
