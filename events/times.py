@@ -43,7 +43,7 @@ def read_time(text: str, *, now: datetime | None = None, zone: tzinfo | None = N
         except ValueError:
             instant = datetime.fromisoformat(_OFFSET_AFTER_SPACE.sub("+", text))
         if instant.tzinfo is None:
-            instant = instant.replace(tzinfo=zone or timezone.get_default_timezone())
+            instant = _in_zone(instant, zone)
         return instant.astimezone(UTC)
     except (ValueError, OverflowError):
         shown = text if text.isprintable() else ascii(text)[1:-1]
@@ -55,3 +55,16 @@ def read_time(text: str, *, now: datetime | None = None, zone: tzinfo | None = N
 def written(instant: datetime) -> str:
     """Return a time as `read_time` reads it, to the microsecond and wherever it is read."""
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def with_offset(text: str) -> str:
+    """Return a time with its offset; how long ago, and what is no time, as it was written."""
+    try:
+        instant = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return text
+    return text if instant.tzinfo else _in_zone(instant).isoformat()
+
+
+def _in_zone(instant: datetime, zone: tzinfo | None = None) -> datetime:
+    return instant.replace(tzinfo=zone or timezone.get_default_timezone())

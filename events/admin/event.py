@@ -7,39 +7,50 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR
 from django.db.models import QuerySet
-from django.http import HttpRequest, QueryDict
+from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.datastructures import MultiValueDict
 from django.utils.functional import cached_property
-from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from events.export.formats import FORMATS
 from events.filters.event_filter import EventFilter
-from events.filters.query_string import InvalidQuery, read_query
 from events.filters.search import guide
-from events.filters.search.error import SearchError
-from events.filters.search.normalise import read_search
-from events.filters.search.query import Search
+from events.filters.search.normalise import MAX_CHARACTERS
 from events.models import SystemEvent
 from events.models.event import SystemEventQuerySet
 from events.reading import page
 from events.reading.time_limit import TookTooLong, time_limit
 from events.stream.current_token import read_now
 from events.web import event_html
+from sovi_events import catalog
 
 from .actions import ACTION_NAMES
 from .changelist import BoundedChangeList
 from .detail import EventDetail
-from .filters import CategoryFilter, EventTypeFilter, ResolverFilter, SeverityFilter, StateFilter
-from .related_filters import AccountFilter, DeviceFilter
+from .filters import (
+    AccountFilter,
+    CategoryFilter,
+    DeviceFilter,
+    EventTypeFilter,
+    RangeFilter,
+    ResolverFilter,
+    SeverityFilter,
+    StateFilter,
+)
+from .filterset import ListFilterSet
 from .saved_views import PLAIN, SavedViews
-from .time_filter import RangeFilter
+
+KNOWN = {"severity": catalog.SEVERITIES, "resolved_by": catalog.RESOLVERS}
+"""Values that the API and the stream take; the list takes any."""
 
 
 class EventChangeList(BoundedChangeList):
     """The list of events; it knows the newest of those it shows, for actions on all that match."""
 
+    event_filter = EventFilter()
+    """What its address asks for: rows, links and the stream are of this."""
     newest_id: str | None = None
     place = ""
     """The token of a stream of what happens after the rows were read."""
@@ -49,14 +60,19 @@ class EventChangeList(BoundedChangeList):
     def get_queryset(
         self, request: HttpRequest, exclude_parameters: list[str | None] | None = None
     ) -> QuerySet[Any]:
-        self.search = Search()
-        try:
-            self.search = read_search(self.query)
-        except SearchError as error:
-            self.problems.append(_("Search: %(reason)s") % {"reason": error})
         events: Any = super().get_queryset(request, exclude_parameters)
-        found: QuerySet[Any] = events.matching(EventFilter(search=self.search))
-        return found
+        given = {name: them for spec in self._filters for name, them in spec.given.items() if them}
+        filterset = ListFilterSet(MultiValueDict({**given, "q": [self.query]}))
+        try:
+            self.problems += filterset.problems
+        except TookTooLong as error:
+            self.problems.append(str(error))
+            return self.root_queryset.none()
+        for spec in self._filters:
+            spec.cleaned = filterset.form.cleaned_data
+        self.event_filter = filterset.event_filter
+        found: QuerySet[Any] = events.matching(self.event_filter)
+        return found.none() if self.problems else found
 
     def get_results(self, request: HttpRequest) -> None:
         from_the_top = self.page_num <= 1 and ORDER_VAR not in self.params
@@ -85,27 +101,23 @@ class EventChangeList(BoundedChangeList):
 
         Or where nothing can arrive: with an end, or of events that are there already.
         """
-        pairs = [pair for spec in self._filters for pair in spec.stream_parameters()]
-        if self.query:
-            pairs.append(("q", self.query))
-        query = urlencode(pairs)
-        try:
-            read_query(QueryDict(query))
-        except InvalidQuery:
+        terms = self.event_filter.terms
+        ended = any(term.column == "id" or term.operator == "lt" for term in terms)
+        known = all(set(term.values) <= set(KNOWN.get(term.column, term.values)) for term in terms)
+        if self.problems or ended or not known:
             return None
-        ended = dict(pairs).keys() & {"until", "max_id"} or self.search.asks_for("until", "id")
-        return None if self.problems or ended else query
+        _, arriving = self.event_filter.split("timestamp")  # what arrives is later than any start
+        return self._query_string(arriving)
 
     @property
     def export_links(self) -> list[tuple[str, str]]:
         """Formats in which all that is listed can be had, each with its address."""
         if self.problems:
             return []
-        pairs = self._filter_pairs()
-        pairs += [("max_id", text.strip()) for text in self.filter_params.get("max_id", [])[-1:]]
         address = reverse("api-event-export")
         return [
-            (name.upper(), f"{address}?{urlencode([('format', name), *pairs])}") for name in FORMATS
+            (name.upper(), f"{address}?{self._query_string(self.event_filter, format=name)}")
+            for name in FORMATS
         ]
 
     @property
@@ -115,15 +127,16 @@ class EventChangeList(BoundedChangeList):
             return []
         return [(name, self.preview_url(name, self.newest_id)) for name in ACTION_NAMES.values()]
 
-    def _filter_pairs(self) -> list[tuple[str, str]]:
-        """What is listed, as the parameters that every face reads."""
-        pairs = [pair for spec in self._filters for pair in spec.normalised_parameters()]
-        return [*pairs, ("q", self.query)] if self.query else pairs
-
     def preview_url(self, action: str, newest_id: str, **others: str) -> str:
         """The address at which doing this to all that match, up to an id, is previewed."""
-        pairs = [*self._filter_pairs(), ("action", action), ("max_id", newest_id), *others.items()]
-        return f"{reverse('admin:events_bulkjob_preview')}?{urlencode(pairs)}"
+        address = reverse("admin:events_bulkjob_preview")
+        others |= {"action": action, "max_id": newest_id}
+        return f"{address}?{self._query_string(self.event_filter, **others)}"
+
+    def _query_string(self, event_filter: EventFilter, **others: str) -> str:
+        if len(str(event_filter.search)) > MAX_CHARACTERS:
+            others["q"] = self.query  # with names, of which each may stand for many ids
+        return event_filter.to_query_string(**others)
 
 
 @admin.register(SystemEvent)

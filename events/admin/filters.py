@@ -1,16 +1,27 @@
-"""The list's filters as chips, choices and links."""
+"""The list's filters as chips, choices and links; the list itself reads them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from django.contrib.admin import ListFilter
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from events.filters.event_filter import EventFilter
+from events.filters.event_filter import NONE
+from events.times import is_ago
+from events.web.event_html import FORMAT
 from sovi_events import catalog
+
+PRESETS = {
+    "15m": gettext_lazy("15 min"),
+    "1h": gettext_lazy("1 h"),
+    "24h": gettext_lazy("24 h"),
+    "7d": gettext_lazy("7 d"),
+}
 
 
 class Chip(NamedTuple):
@@ -29,28 +40,31 @@ class HasLinks(Protocol):
 
 
 class UrlFilter(ListFilter):
-    """A filter that lives in the address: it reads its parameters and says what it can't read."""
+    """Parameters of the address, as they were typed; a single value's last is the one in force."""
 
     parameter_names: ClassVar[tuple[str, ...]]
+    takes_several: ClassVar[bool] = True
+    cleaned: Mapping[str, Any] = {}
+    """What the list read in its parameters, by name."""
 
     def __init__(
         self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any
     ) -> None:
         super().__init__(request, params, model, model_admin)
         self.problems: list[str] = []
-        self.given = {name: self._read(params.pop(name, [])) for name in self.parameter_names}
+        self.given = {name: self._split(params.pop(name, [])) for name in self.parameter_names}
 
-    def _read(self, values: Sequence[str]) -> list[str]:
-        read = []
-        for value in values:
-            if "\0" in value:
-                self.problems.append(
-                    _("%(filter)s: the text holds a NUL character.")
-                    % {"filter": capfirst(str(self.title))}
-                )
-            elif value.strip() and value.strip() not in read:
-                read.append(value.strip())
-        return read
+    def _split(self, texts: Sequence[str]) -> list[str]:
+        if "\0" in "".join(texts):
+            self.problems.append(
+                _("%(filter)s: the text holds a NUL character.")
+                % {"filter": capfirst(str(self.title))}
+            )
+            return []
+        if self.takes_several:
+            texts = [part for text in texts for part in text.split(",")]
+        values = [text.strip() for text in texts if text.strip()]
+        return list(dict.fromkeys(values)) if self.takes_several else values[-1:]
 
     def has_output(self) -> bool:
         return True
@@ -58,18 +72,13 @@ class UrlFilter(ListFilter):
     def expected_parameters(self) -> list[str | None]:
         return list(self.parameter_names)
 
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset  # the list has one filter for all of them
+
     @property
     def typed_parameters(self) -> tuple[str, ...]:
         """Those of the parameters that are typed into a field of the filters' form."""
         return ()
-
-    def stream_parameters(self) -> list[tuple[str, str]]:
-        """The same filter as the API names it."""
-        return [(name, value) for name, values in self.given.items() for value in values]
-
-    def normalised_parameters(self) -> list[tuple[str, str]]:
-        """The same filter as the API names it, for whoever reads it later."""
-        return self.stream_parameters()
 
     @property
     def active(self) -> bool:
@@ -79,35 +88,31 @@ class UrlFilter(ListFilter):
         for name, values in self.given.items():
             for value in values:
                 rest = [other for other in values if other != value]
-                yield Chip(str(self.title), self.shown(value), changelist.link(**{name: rest}))
+                label, shown = self.label(name), self.shown(name, value)
+                yield Chip(label, shown, changelist.link(**{name: rest}))
 
-    def shown(self, value: str) -> str:
+    def label(self, name: str) -> str:
+        return str(self.title)
+
+    def shown(self, name: str, value: str) -> str:
         return value
 
 
 class ChoiceFilter(UrlFilter):
-    """Any of several values of one column; one the catalogue doesn't know works like any other."""
+    """Values of one column; one the catalogue doesn't know works like any other."""
 
     template = "admin/events/filters/choices.html"
     known: ClassVar[Sequence[str]]
 
-    def _read(self, values: Sequence[str]) -> list[str]:
-        # As in REST, a parameter may be repeated or hold several values between commas.
-        return super()._read([part for value in values for part in value.split(",")])
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        [(column, values)] = self.given.items()
-        return queryset.matching(EventFilter.where(**{column: values})) if values else queryset
-
     def choices(self, changelist: HasLinks) -> Iterator[Any]:  # type: ignore[override]
         [(name, values)] = self.given.items()
-        for value in (*self.known, *(value for value in values if value not in self.known)):
+        for value in dict.fromkeys([*self.known, *values]):
             selected = value in values
-            after = [v for v in values if v != value] if selected else [*values, value]
+            rest = [other for other in values if other != value] if self.takes_several else []
             yield {
-                "display": self.shown(value),
+                "display": self.shown(name, value),
                 "selected": selected,
-                "url": changelist.link(**{name: after}),
+                "url": changelist.link(**{name: rest if selected else [*rest, value]}),
             }
 
 
@@ -136,43 +141,113 @@ class ResolverFilter(ChoiceFilter):
     known = catalog.RESOLVERS
 
 
-class StateFilter(UrlFilter):
+class StateFilter(ChoiceFilter):
     """Unresolved or resolved, in REST's words: `resolved=false` or `true`."""
 
     title = gettext_lazy("state")
-    template = "admin/events/filters/choices.html"
     parameter_names = ("resolved",)
+    takes_several = False
     labels: ClassVar[dict[str, Any]] = {
         "false": gettext_lazy("unresolved"),
         "true": gettext_lazy("resolved"),
     }
+    known = tuple(labels)
 
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        values = self.given["resolved"]
-        for value in set(values) - set(self.labels):
-            self.problems.append(
-                _("State: “%(value)s” is neither true nor false.") % {"value": value}
-            )
-        if not values:
-            return queryset
-        return queryset.resolved() if values[-1] == "true" else queryset.unresolved()
+    def shown(self, name: str, value: str) -> str:
+        return str(self.labels.get(value, value))
 
-    def stream_parameters(self) -> list[tuple[str, str]]:
-        return [("resolved", value) for value in self.given["resolved"][-1:]]
 
-    def chips(self, changelist: HasLinks) -> Iterator[Chip]:
-        for value in self.given["resolved"][-1:]:
-            yield Chip(str(self.title), self.shown(value), changelist.link(resolved=[]))
+class RangeFilter(UrlFilter):
+    """From when, until when, and up to which id."""
+
+    title = gettext_lazy("time")
+    template = "admin/events/filters/time.html"
+    parameter_names = ("since", "until", "max_id")
+    takes_several = False
+    labels: ClassVar[dict[str, Any]] = {
+        "since": gettext_lazy("from"),
+        "until": gettext_lazy("until"),
+        "max_id": gettext_lazy("up to id"),
+    }
+
+    @property
+    def typed_parameters(self) -> tuple[str, ...]:
+        # A relative start has no field; its hidden input yields to a time typed after it.
+        return ("until",) if any(map(is_ago, self.given["since"])) else ("since", "until")
+
+    def label(self, name: str) -> str:
+        return str(self.labels[name])
+
+    def shown(self, name: str, value: str) -> str:
+        if name == "max_id" or name not in self.cleaned:
+            return value
+        if is_ago(value):
+            return _("%(duration)s ago") % {"duration": PRESETS.get(value, value)}
+        return self._local(name).strftime(FORMAT)
 
     def choices(self, changelist: HasLinks) -> Iterator[Any]:  # type: ignore[override]
-        current = self.given["resolved"][-1:]
-        for value, label in self.labels.items():
-            selected = current == [value]
-            yield {
-                "display": label,
-                "selected": selected,
-                "url": changelist.link(resolved=[] if selected else [value]),
-            }
+        for value, label in PRESETS.items():
+            selected = self.given["since"] == [value] and not self.given["until"]
+            link = changelist.link(since=[] if selected else [value], until=[])
+            yield {"display": label, "selected": selected, "url": link}
 
-    def shown(self, value: str) -> str:
-        return str(self.labels.get(value, value))
+    @property
+    def fields(self) -> list[dict[str, Any]]:
+        return [
+            {"name": name, "label": self.labels[name], "value": self._for_input(name)}
+            for name in ("since", "until")
+        ]
+
+    def _for_input(self, name: str) -> str:
+        if name not in self.cleaned or any(map(is_ago, self.given[name])):
+            return ""
+        return self._local(name).replace(tzinfo=None).isoformat(timespec="seconds")
+
+    def _local(self, name: str) -> datetime:
+        instant: datetime = self.cleaned[name]
+        try:
+            return timezone.localtime(instant)
+        except OverflowError:  # at an end of the calendar
+            return instant
+
+
+class NameFilter(UrlFilter):
+    """What a typed name or id stands for; of several, any."""
+
+    template = "admin/events/filters/text.html"
+    placeholder: ClassVar[Any] = gettext_lazy("name or id")
+    nothing: ClassVar[Any]
+    """What a dash stands for: those that are about none."""
+
+    @property
+    def typed_parameters(self) -> tuple[str, ...]:
+        return self.parameter_names
+
+    def shown(self, name: str, value: str) -> str:
+        if value == NONE:
+            return str(self.nothing)
+        matches = self.cleaned.get(name, {}).get(value, ())
+        if len(matches) == 1:
+            return str(matches[0])
+        if matches:
+            return _("%(text)s (%(count)s names)") % {"text": value, "count": len(matches)}
+        return value
+
+    def choices(self, changelist: HasLinks) -> Iterator[Any]:  # type: ignore[override]
+        [(name, values)] = self.given.items()
+        yield {"name": name, "value": ",".join(values), "placeholder": self.placeholder}
+
+
+class DeviceFilter(NameFilter):
+    title = gettext_lazy("device")
+    nothing = gettext_lazy("no device")
+    parameter_names = ("device",)
+
+
+class AccountFilter(NameFilter):
+    """By username or id, or as the list shows it: platform/username."""
+
+    title = gettext_lazy("account")
+    nothing = gettext_lazy("no account")
+    parameter_names = ("account",)
+    placeholder = gettext_lazy("username or id")

@@ -14,6 +14,7 @@ from django.http import HttpResponseRedirect as Redirect
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 
+from events.filters.query_string import with_offsets
 from events.models import DefaultView, SavedView
 from events.models.saved_view import NAME_LENGTH, QUERY_LENGTH
 from events.web.operator_form import read_id
@@ -34,7 +35,7 @@ def canonical(params: QueryDict) -> str:
     """The filter that an address holds, as a query that is equal if the filter is; "" for none."""
     pairs = [
         (name, value.strip())
-        for name, values in sorted(params.lists())
+        for name, values in sorted(with_offsets(params).lists())
         for value in values
         if name not in NOT_KEPT and value.strip()
     ]
@@ -63,7 +64,8 @@ class ViewsBar:
     @property
     def current(self) -> SavedView | None:
         """The view whose filter is in force, the user's own before another's."""
-        return next((view for view in self.own + self.shared if view.query == self.query), None)
+        seen = self.own + self.shared
+        return next((it for it in seen if canonical(QueryDict(it.query)) == self.query), None)
 
     @property
     def may_change_current(self) -> bool:
@@ -107,6 +109,7 @@ class SavedViews(ReadOnlyAdmin):
             for view in views:
                 if view.is_default:  # type: ignore[attr-defined]  # annotated
                     return Redirect(f"{self.list_url}?{view.query}")
+        request.GET = with_offsets(request.GET)  # type: ignore[assignment]  # for all links
         bar = ViewsBar(request.user, views, canonical(request.GET))
         return super().changelist_view(request, {"views_bar": bar, **(extra_context or {})})
 

@@ -1,7 +1,7 @@
 """Which events are meant: a value, made of the list's parameters and of a search."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, reduce
@@ -119,14 +119,14 @@ class EventFilter:
             texts.setdefault(_parameter(term), []).extend(map(_text, term.values))
         return texts | ({"q": [str(self.search)]} if self.search.terms else {})
 
-    def to_query_string(self) -> str:
-        """Return the list's parameters as in an address."""
-        return urlencode(self.to_json(), doseq=True)
+    def to_query_string(self, **others: str) -> str:
+        """Return the list's parameters as in an address, with other parameters in their place."""
+        return urlencode({**self.to_json(), **others}, doseq=True)
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Sequence[str]]) -> Self:
         """Read what `to_json` wrote. Raises ValueError for what it could not have written."""
-        terms = [_read(name, tuple(texts)) for name, texts in stored.items() if name != "q"]
+        terms = [_read(name, texts) for name, texts in stored.items() if name != "q"]
         # Longer than one may type, where a name stands for many ids: not read, but parsed.
         searches = [parse(text).terms for text in stored.get("q", [])]
         return cls(tuple(terms), Search(tuple(term for found in searches for term in found)))
@@ -154,14 +154,21 @@ class EventFilter:
         return [(term_of(term), term) for term in self.search.terms]
 
 
+_SINGLE = {
+    **{name: ("timestamp", operator) for name, operator in TIMES.items()},
+    "max_id": ("id", "lte"),
+    "resolved": ("resolved", "is"),
+    "context": ("context", "contains"),
+}
+"""Parameters that hold one value, with their column and operator."""
+
+
 def _of_parameter(name: str, value: Any) -> Term:
-    if name in TIMES:
-        return Term("timestamp", TIMES[name], (value,))
-    if name == "context":
-        return Term(name, "contains", (json.dumps(value),))
-    if name == "resolved":
-        return Term(name, "is", (value,))
-    return Term(name, "in", tuple(None if it == NONE else it for it in value))
+    if name in _SINGLE:
+        return Term(*_SINGLE[name], (json.dumps(value) if name == "context" else value,))
+    if name in ("device_id", "account_id"):
+        value = [None if it == NONE else it for it in value]
+    return Term(name, "in", tuple(value))
 
 
 def _term(column: str, value: Any) -> Term:
@@ -171,8 +178,8 @@ def _term(column: str, value: Any) -> Term:
 
 
 def _parameter(term: Term) -> str:
-    names = {operator: name for name, operator in TIMES.items()}
-    return names[term.operator] if term.column == "timestamp" else term.column
+    names = {it: name for name, it in _SINGLE.items()}
+    return names.get((term.column, term.operator), term.column)
 
 
 def _text(value: Any) -> str:
@@ -186,16 +193,22 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _read(name: str, texts: tuple[str, ...]) -> Term:
-    if name in TIMES:
-        return Term("timestamp", TIMES[name], tuple(map(datetime.fromisoformat, texts)))
-    if name == "resolved":
-        return Term(name, "is", tuple(text == "true" for text in texts))
-    if name in ("device_id", "account_id"):
-        ids = tuple(None if text == NONE else UUID(text) for text in texts)
-        return Term(name, "in", ids)
-    if name in index_scan.TYPES:
-        return Term(name, "in", texts)
-    if name == "context":
-        return Term(name, "contains", texts)
-    raise ValueError(f"A filter stored by another version: {name!r} is none of its parameters.")
+def _read_id(text: str) -> UUID | None:
+    return None if text == NONE else UUID(text)
+
+
+_READ: dict[str, Callable[[str], Any]] = {
+    "since": datetime.fromisoformat,
+    "until": datetime.fromisoformat,
+    "max_id": int,
+    "resolved": lambda text: text == "true",
+    "device_id": _read_id,
+    "account_id": _read_id,
+}
+
+
+def _read(name: str, texts: Sequence[str]) -> Term:
+    if name not in _SINGLE and name not in index_scan.TYPES:
+        raise ValueError(f"A filter stored by another version: {name!r} is none of its parameters.")
+    column, operator = _SINGLE.get(name, (name, "in"))
+    return Term(column, operator, tuple(map(_READ.get(name, str), texts)))

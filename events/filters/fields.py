@@ -75,12 +75,13 @@ class SearchField(forms.Field):
     """The search language, read and normalised; None when nothing is asked for."""
 
     widget = forms.TextInput
+    default_error_messages = {"invalid": "%(error)s"}
 
     def to_python(self, value: str | None) -> Search | None:
         try:
             query = read_search(value or "")
         except SearchError as error:
-            raise ValidationError(str(error)) from None
+            raise ValidationError(self.error_messages["invalid"], params={"error": error}) from None
         return query if query.terms else None
 
 
@@ -88,6 +89,7 @@ class TrueFalseField(forms.Field):
     """`true` or `false`; None when not given."""
 
     widget = forms.TextInput
+    default_error_messages = {"invalid": "%(value)r is neither true nor false."}
 
     def to_python(self, value: str | None) -> bool | None:
         if not value:
@@ -95,13 +97,14 @@ class TrueFalseField(forms.Field):
         try:
             return {"true": True, "false": False}[value.lower()]
         except KeyError:
-            raise ValidationError(f"{value!r} is neither true nor false.") from None
+            raise ValidationError(self.error_messages["invalid"], params={"value": value}) from None
 
 
 class InstantField(forms.Field):
     """A time, or how long ago it is: see `events.times`."""
 
     widget = forms.TextInput
+    default_error_messages = {"invalid": "%(error)s"}
 
     def to_python(self, value: str | None) -> datetime | None:
         if not value:
@@ -109,7 +112,7 @@ class InstantField(forms.Field):
         try:
             return read_time(value)
         except ValueError as error:
-            raise ValidationError(str(error)) from None
+            raise ValidationError(self.error_messages["invalid"], params={"error": error}) from None
 
 
 class JSONObjectField(forms.Field):

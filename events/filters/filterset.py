@@ -4,7 +4,7 @@ from functools import cached_property
 from typing import Any
 
 import django_filters
-from django.http import QueryDict
+from django.utils.datastructures import MultiValueDict
 
 from events.models import SystemEvent
 from events.models.event import SystemEventQuerySet
@@ -27,7 +27,7 @@ TIME = "this time (ISO 8601, in the site's zone without an offset, or how long a
 class AnyOf(django_filters.Filter):  # type: ignore[misc]  # django-filter has no types
     """The column holds one of the values given."""
 
-    field_class = ValuesField
+    field_class: type[ValuesField] = ValuesField
 
     def __init__(self, field_name: str, help_text: str, **kwargs: Any) -> None:
         super().__init__(field_name, "in", label=field_name, help_text=help_text, **kwargs)
@@ -84,7 +84,7 @@ class EventFilterSet(django_filters.FilterSet):  # type: ignore[misc]
         model = SystemEvent
         fields: list[str] = []
 
-    def __init__(self, data: QueryDict, *args: Any) -> None:
+    def __init__(self, data: MultiValueDict[str, str], *args: Any) -> None:
         # Those that are not asked for need no copy, field and cleaning in each request.
         every = type(self).base_filters
         self.base_filters = {name: every[name] for name in every if name in data}

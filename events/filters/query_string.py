@@ -5,8 +5,15 @@ from collections.abc import Iterable
 from django.http import QueryDict
 
 from events.models.event import SystemEventQuerySet
+from events.times import with_offset
 
 from .filterset import EventFilterSet
+from .search.error import SearchError
+from .search.parser import parse
+from .search.query import Column, quoted
+
+TIMES = {"since", "until"}
+"""The parameters, and the keys of a search, that hold times."""
 
 
 class InvalidQuery(ValueError):
@@ -43,6 +50,33 @@ def read_query(
     if errors:
         raise InvalidQuery(errors)
     return filterset
+
+
+def with_offsets(query: QueryDict) -> QueryDict:
+    """Return a copy that means the same in every zone: times typed without an offset have theirs.
+
+    How long ago stays how long ago, whenever it is read.
+    """
+    query = query.copy()
+    for name in TIMES & query.keys():
+        query.setlist(name, [with_offset(text) for text in query.getlist(name)])
+    if "q" in query:
+        query.setlist("q", [_search_with_offsets(text) for text in query.getlist("q")])
+    return query
+
+
+def _search_with_offsets(text: str) -> str:
+    try:
+        columns = [term.what for term in parse(text).terms if isinstance(term.what, Column)]
+    except SearchError:
+        return text
+    for value in reversed(
+        [it for column in columns if column.key in TIMES for it in column.values]
+    ):
+        before, after = text[: value.position], text[value.position :]
+        typed = quoted(value.text) if after.startswith('"') else value.text
+        text = before + with_offset(value.text) + after.removeprefix(typed)
+    return text
 
 
 def refuse_parameters(query: QueryDict) -> None:

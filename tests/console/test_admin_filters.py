@@ -1,7 +1,11 @@
 """The list of events: what its filters and its search box find, and what they say to nonsense."""
 
+import re
 import uuid
 from datetime import timedelta
+from html import unescape
+from typing import Any
+from urllib.parse import unquote_plus
 
 import pytest
 from admin_rows import LIST, add, ids_shown, text_of
@@ -198,3 +202,85 @@ def test_every_chip_takes_its_own_filter_away(admin_client: Client) -> None:
         "q=x&resolved=false&severity=error",
     ):
         assert f'class="chip" href="?{escape(rest)}"' in page
+
+
+@pytest.fixture
+def berlin(settings: Any) -> None:
+    settings.TIME_ZONE = "Europe/Berlin"
+
+
+def test_several_devices_and_none_may_be_asked_for_at_once(admin_client: Client) -> None:
+    one, ten = Device.objects.create(name="iPhone-1"), Device.objects.create(name="iPhone-10")
+    of_one, of_ten, of_none = add(device=one), add(device=ten), add()
+    add(device=Device.objects.create(name="Pixel"))
+    assert ids_shown(admin_client, "?device=iphone-1,iphone-10") == [of_ten.pk, of_one.pk]
+    assert ids_shown(admin_client, f"?device={one.pk}&device={ten.pk}") == [of_ten.pk, of_one.pk]
+    assert ids_shown(admin_client, "?device=-,iphone-1") == [of_none.pk, of_one.pk]
+    page = text_of(admin_client.get(f"{LIST}?device=-,iphone-1,phone&severity=info"))
+    for shown, rest in (
+        ("no device", "device=iphone-1&amp;device=phone&amp;severity=info"),
+        ("iPhone-1", "device=-&amp;device=phone&amp;severity=info"),
+        ("phone (2 names)", "device=-&amp;device=iphone-1&amp;severity=info"),
+    ):
+        assert re.search(
+            rf'class="chip" href="\?{re.escape(rest)}"[^>]*>.*Device:</span> {re.escape(shown)} <',
+            page,
+        )
+    assert 'name="device" id="filter-device" value="-,iphone-1,phone"' in page
+    assert f"device_id={one.pk}&amp;device_id={ten.pk}" in page  # of the stream and the files
+    accounts = [Account.objects.create(platform="tiktok", username=name) for name in "ab"]
+    events = [add(account=account) for account in accounts]
+    assert ids_shown(admin_client, "?account=tiktok/a,tiktok/b") == [it.pk for it in events[::-1]]
+
+
+def test_names_to_look_up_are_bounded(admin_client: Client) -> None:
+    page = text_of(admin_client.get(f"{LIST}?device={','.join(map(str, range(21)))}"))
+    assert "At most 20 names or ids can be looked up." in page
+
+
+@pytest.mark.usefixtures("berlin")
+def test_a_time_typed_without_an_offset_has_one_in_every_link(admin_client: Client) -> None:
+    inside = add(timestamp="2026-01-31T17:30:00Z")
+    add(timestamp="2026-01-31T17:29:59Z")
+    query = "?since=2026-01-31T18:30&severity=info&q=-since:%222026-02-01 00:00%22"
+    assert ids_shown(admin_client, query) == [inside.pk]
+    page = unescape(text_of(admin_client.get(f"{LIST}{query}")))
+    links = [unquote_plus(it) for it in re.findall(r'="([^"]*\?[^"]*)"', page)]
+    # An event's page gets the list's address in its own.
+    links = [unquote_plus(it) if "_changelist_filters" in it else it for it in links]
+    times = {it for link in links for it in re.findall(r"since[=:](\d{4}[^& ]*)", link)}
+    assert times == {
+        "2026-01-31T18:30:00+01:00",  # of the list itself
+        "2026-02-01T00:00:00+01:00",
+        "2026-01-31T17:30:00+00:00",  # of files, streams and bulk actions
+        "2026-01-31T23:00:00Z",
+    }
+    assert 'name="since" value="2026-01-31T18:30:00+01:00"' in page  # handed on by the search form
+    assert 'id="filter-since" value="2026-01-31T18:30:00"' in page
+    assert "From:</span> 2026-01-31 18:30:00 <" in page
+
+
+def test_how_long_ago_stays_so_in_the_lists_own_links(admin_client: Client) -> None:
+    add()
+    page = text_of(admin_client.get(f"{LIST}?since=2w&until=90m&severity=info"))
+    assert 'href="?severity=info&amp;since=2w"' in page
+    assert ">From:</span> 2w ago <" in page
+    assert not re.search(r"api/events/export[^\"]*2w", page)
+
+
+def test_a_search_that_names_many_is_handed_on_as_it_was_typed(admin_client: Client) -> None:
+    devices = Device.objects.bulk_create(Device(name=f"iPhone-{number}") for number in range(100))
+    add(device=devices[0])
+    page = unescape(text_of(admin_client.get(f"{LIST}?q=device:iphone&severity=info")))
+    for start in ("/api/logs/stream?", "/api/events/export?", "/admin/events/bulkjob/preview/?"):
+        [address, *_] = re.findall(rf'"({re.escape(start)}[^"]*)"', page)
+        assert "q=device%3Aiphone" in address and "severity=info" in address
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00Z", "9999-12-31T23:59:59Z"])
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/New_York"])
+def test_a_time_at_an_end_of_the_calendar_is_shown(
+    admin_client: Client, settings: Any, zone: str, time: str
+) -> None:
+    settings.TIME_ZONE = zone
+    assert time[:4] in text_of(admin_client.get(f"{LIST}?since={time}&until={time}"))

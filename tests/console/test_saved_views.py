@@ -1,6 +1,7 @@
 """Saved views of the list: whose they are, who changes them, and the one a list opens with."""
 
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from admin_rows import LIST, add, ids_shown, messages_of, staff_in, text_of
@@ -249,3 +250,20 @@ def test_the_views_cost_one_query_however_many_there_are(viewer: Client, other: 
         assert viewer.get(LIST).status_code == 302
     # Session, user, its permissions and those of its groups, the views.
     assert len(captured) == 5
+
+
+def test_a_view_keeps_the_offset_of_a_time_and_how_long_ago_another_was(
+    viewer: Client, settings: Any
+) -> None:
+    settings.TIME_ZONE = "Europe/Berlin"
+    typed = "since=2026-01-31T18:30&until=2w&q=x+since:2026-01-31"
+    view = saved(viewer, query=typed)
+    kept = {"since": "2026-01-31T18:30:00+01:00", "q": "x since:2026-01-31T00:00:00+01:00"}
+    assert dict(parse_qsl(view.query)) == {**kept, "until": "2w"}
+    assert '<span class="views-name">Morning</span>' in offered(viewer, f"?{typed}")
+
+
+def test_a_view_that_was_kept_without_an_offset_is_still_the_one_in_force(viewer: Client) -> None:
+    view = saved(viewer)
+    SavedView.objects.filter(pk=view.pk).update(query="since=2026-01-31T18:30")
+    assert '<span class="views-name">Morning</span>' in offered(viewer, "?since=2026-01-31T18:30")
