@@ -15,6 +15,7 @@ from . import settings
 from .embedded import client as embedded
 from .embedded import home as embedded_home
 from .errors import DatabaseConfigurationError as DatabaseConfigurationError
+from .whole_number import whole_number
 
 VARIABLE, EMBEDDED = "DATABASE_URL", "SOVI_EMBEDDED"
 ESCAPE_ADVICE = "in a user name or password, @ must be written %40, / %2F, : %3A, ? %3F and % %25"
@@ -130,7 +131,7 @@ def parsed(url: str) -> dict[str, str]:
         # Not chained: libpq's message quotes the URL, password and all.
         raise _mistake(_unreadable(url)) from None
     for port in found.get("port", "").split(","):
-        if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        if port and whole_number(port, 1, 65535) is None:
             raise _mistake(f"has a port that is no number from 1 to 65535 ({ESCAPE_ADVICE})")
     if not found.get("dbname"):
         raise _mistake("names no database: it must end in /NAME")

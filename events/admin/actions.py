@@ -12,10 +12,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from events.models import EventAction
+from events.models.action import REASON_LENGTH
 from events.models.event import SystemEventQuerySet
 from events.reading.bounded_count import bounded_count
 from events.reading.time_limit import TookTooLong, time_limit
-from events.web.operator_form import NEWEST_ID, REASON_LENGTH, actor_of, read_id, reason_of
+from events.web.operator_form import NEWEST_ID, actor_of, read_id, reason_of
+from events.web.permissions import RESOLVE
 
 from .read_only import ReadOnlyAdmin
 
@@ -76,9 +78,7 @@ class ActingAdmin(ReadOnlyAdmin):
     action_form = ReasonForm
 
     def has_resolve_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request) and request.user.has_perm(
-            "events.resolve_systemevent"
-        )
+        return self.has_view_permission(request) and request.user.has_perm(RESOLVE)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -21,9 +21,11 @@ from events.bulk.workers import ensure_running, find_orphans, workers
 from events.filters.query_string import InvalidQuery
 from events.filters.stored_filter import serialise
 from events.models import BulkJob, EventAction, SystemEvent
+from events.models.action import REASON_LENGTH
 from events.reading.time_limit import TookTooLong
 from events.web import event_html
-from events.web.operator_form import REASON_LENGTH, actor_of, read_id, reason_of
+from events.web.operator_form import actor_of, read_id, reason_of
+from events.web.permissions import RESOLVE, VIEW
 
 from .filter_summary import shown
 from .read_only import ReadOnlyAdmin
@@ -61,15 +63,13 @@ class BulkJobAdmin(ReadOnlyAdmin):
     detail_template = "admin/events/bulkjob/job.html"
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm("events.view_systemevent")
+        return request.user.has_perm(VIEW)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
 
     def has_resolve_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request) and request.user.has_perm(
-            "events.resolve_systemevent"
-        )
+        return self.has_view_permission(request) and request.user.has_perm(RESOLVE)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view

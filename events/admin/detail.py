@@ -15,10 +15,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from events.models import EventAction, SystemEvent
+from events.models.action import REASON_LENGTH
 from events.models.event import SystemEventQuerySet
 from events.reading.time_limit import TookTooLong, time_limit
 from events.web import event_html
-from events.web.operator_form import REASON_LENGTH, actor_of, reason_of
+from events.web.operator_form import actor_of, reason_of
+from events.web.permissions import VIEW_ACCOUNT, VIEW_ACTION, VIEW_DEVICE
 from sovi_events import catalog
 
 from . import context_json
@@ -51,7 +53,7 @@ class EventDetail(ActingAdmin):
 
     def detail_context(self, request: HttpRequest, row: SystemEvent) -> dict[str, Any]:
         json, is_cut = context_json.read_context(row.pk)
-        shows_history = request.user.has_perm("events.view_eventaction")
+        shows_history = request.user.has_perm(VIEW_ACTION)
         return {
             "title": row.event_type,
             "time": event_html.moment_and_ago(row.timestamp),
@@ -65,8 +67,8 @@ class EventDetail(ActingAdmin):
             "shows_history": shows_history,
             "history": history_of(row) if shows_history else [],
             "may_resolve": self.has_resolve_permission(request),
-            "may_view_device": request.user.has_perm("events.view_device"),
-            "may_view_account": request.user.has_perm("events.view_account"),
+            "may_view_device": request.user.has_perm(VIEW_DEVICE),
+            "may_view_account": request.user.has_perm(VIEW_ACCOUNT),
             "reason_length": REASON_LENGTH,
             "event_type_url": self.filtered(event_type=row.event_type),
             "device_timeline_url": row.device_id and timeline_url(row, device=row.device_id),

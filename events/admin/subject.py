@@ -19,6 +19,7 @@ from events.models import SystemEvent
 from events.reading import page
 from events.reading.bounded_count import bounded_count
 from events.web import event_html
+from events.web.permissions import VIEW
 
 from .read_only import ReadOnlyAdmin
 
@@ -46,7 +47,7 @@ class SubjectAdmin(ReadOnlyAdmin):
         return queryset.filter(condition), False
 
     def detail_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
-        if not request.user.has_perm("events.view_systemevent"):
+        if not request.user.has_perm(VIEW):
             return {"summary": self.summary, "shows_events": False}
         events = SystemEvent.objects.matching(
             EventFilter.where(**{f"{self.events_parameter}_id": row.pk})

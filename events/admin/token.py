@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from events.models import ApiToken
 from events.web import event_html
+from events.web.permissions import REVOKE
 
 from .read_only import ReadOnlyAdmin
 
@@ -47,7 +48,7 @@ class ApiTokenAdmin(ReadOnlyAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         # A user with tokens can be deleted only by someone who may revoke them.
-        return request.user.has_perm("events.delete_apitoken")
+        return request.user.has_perm(REVOKE)
 
     def revoke_view(self, request: HttpRequest, beginning: str) -> HttpResponse:
         if not (self.has_view_permission(request) and self.has_delete_permission(request)):

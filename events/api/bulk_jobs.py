@@ -9,11 +9,11 @@ from rest_framework.response import Response
 
 from events.bulk.workers import ensure_running
 from events.models import BulkJob
+from events.web.permissions import RESOLVE, VIEW
 
 from .base import ApiViewSet, Operation
 from .body import read_object
 from .bulk_serializers import JobSerializer
-from .permissions import RESOLVE, VIEW
 
 
 class BulkJobViewSet(ApiViewSet[BulkJob]):

@@ -5,10 +5,6 @@ from typing import Any
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-VIEW = "events.view_systemevent"
-ADD = "events.add_systemevent"
-RESOLVE = "events.resolve_systemevent"
-
 
 class EventPermissions(BasePermission):
     """Ask for the permissions of the operation; a view without a table of them is denied."""

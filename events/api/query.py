@@ -9,6 +9,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
+from sovi_events.whole_number import whole_number
+
 
 class QuerySerializer(serializers.Serializer[Any]):
     """Validates such parameters, and describes them to OpenAPI."""
@@ -35,9 +37,8 @@ class WholeNumberField(serializers.IntegerField):
         self.smallest, self.largest = smallest, largest
 
     def to_internal_value(self, data: Any) -> int:
-        # int() alone would take "+1", "1_000" and digits of other scripts.
-        number = int(data) if data.isascii() and data.isdecimal() and len(data) < 20 else -1
-        if not self.smallest <= number <= self.largest:
+        number = whole_number(data, self.smallest, self.largest)
+        if number is None:
             reason = f"This must be a whole number from {self.smallest} to {self.largest}."
             raise ValidationError(reason)
         return number

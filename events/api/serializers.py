@@ -7,6 +7,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied, ValidationError
 
 from events.models import SystemEvent
+from events.models.action import REASON_LENGTH
 from events.models.actor import Actor
 from events.web.event_json import instant, represent
 from sovi_events import catalog
@@ -88,7 +89,7 @@ class ActionSerializer(StrictSerializer):
     resolved_by = serializers.ChoiceField(
         catalog.RESOLVERS, required=False, help_text="Must be the kind of the credential used."
     )
-    reason = TextField(required=False, allow_blank=True, max_length=1000, help_text="Why.")
+    reason = TextField(required=False, allow_blank=True, max_length=REASON_LENGTH, help_text="Why.")
 
     def reason_given_by(self, actor: Actor) -> str | None:
         """Check the body and return its reason.

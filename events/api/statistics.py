@@ -23,6 +23,7 @@ from events.statistics.counting import (
     Statistics,
     count,
 )
+from events.web.permissions import VIEW_DEVICE
 
 from .errors import ServiceUnavailable
 from .query import OneOfField, ParsedField, QuerySerializer
@@ -35,7 +36,6 @@ NARROW_THE_RANGE = (
 )
 DESCRIPTION = f"""Counts the events that are there now, at most {MAX_BUCKETS} buckets. `since` and
 `until` are widened to whole buckets; by default they are the last {DEFAULT_BUCKETS} up to now."""
-VIEW_DEVICE = "events.view_device"
 
 
 def _zone(text: str) -> ZoneInfo:

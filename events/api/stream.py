@@ -21,9 +21,9 @@ from events.filters.query_string import InvalidQuery, read_query
 from events.stream.client import Client
 from events.stream.hub import TooManyStreams, current_hub
 from events.stream.messages import retry
-from events.stream.recheck import PERMISSION
 from events.stream.selection import Selection
 from events.web.authentication import Credential, authenticate
+from events.web.permissions import VIEW
 from events.web.release import close_connections, release_request
 
 from .query import ParsedField, QuerySerializer, WholeNumberField
@@ -91,7 +91,7 @@ async def _ask(request: HttpRequest) -> tuple[Credential | None, bool]:
         if shown is None:
             return None, False
         user, credential = shown
-        return credential, await user.ahas_perm(PERMISSION)
+        return credential, await user.ahas_perm(VIEW)
     finally:
         await close_connections()
 

@@ -20,6 +20,7 @@ from events.filters.stored_filter import serialise
 from events.models import EventAction, SystemEvent
 from events.models.event import SystemEventQuerySet
 from events.reading.time_limit import time_limit
+from events.web.permissions import ADD, RESOLVE, VIEW
 from sovi_events import catalog
 
 from .authentication import actor_of
@@ -33,7 +34,6 @@ from .export import FILE_TYPES, ExportQuerySerializer, export_file
 from .filter_backend import EventFilterBackend
 from .idempotency import IdempotencyKey
 from .pagination import EventPageSerializer, EventPagination, PageQuerySerializer
-from .permissions import ADD, RESOLVE, VIEW
 from .serializers import ActionSerializer, CatalogSerializer, EventSerializer
 from .statistics import DESCRIPTION as STATISTICS
 from .statistics import StatisticsQuerySerializer, StatisticsSerializer, count_events

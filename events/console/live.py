@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
+from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from events.filters.query_string import InvalidQuery, read_query
 from events.reading.time_limit import TookTooLong, time_limit
 from events.stream.current_token import read_now
+from events.web.permissions import VIEW
 from sovi_events import catalog
 
 from .toggle_links import choices
@@ -20,9 +21,8 @@ HIGHLIGHT = "highlight"
 BACKLOG_ROWS = 200
 
 
+@permission_required(VIEW, raise_exception=True)
 def live(request: HttpRequest) -> HttpResponse:
-    if not request.user.has_perm("events.view_systemevent"):
-        raise PermissionDenied
     query = request.GET.copy()
     highlight = query.pop(HIGHLIGHT, [""])[-1]
     context = {

@@ -9,6 +9,9 @@ from sovi_events import catalog
 
 from .multirange import BigIntegerMultirangeField, ContainsId
 
+REASON_LENGTH = 1000
+"""Characters of a reason that operators and the API's clients may give."""
+
 
 class EventActionQuerySet(models.QuerySet["EventAction"]):
     def about(self, event_id: int) -> "EventActionQuerySet":

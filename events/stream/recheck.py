@@ -12,10 +12,9 @@ from django.utils.crypto import constant_time_compare
 
 from events.models import ApiToken
 from events.web.authentication import Credential
+from events.web.permissions import VIEW
 
 from .table_reader import Connection
-
-PERMISSION = "events.view_systemevent"
 
 
 async def still_allowed(
@@ -39,7 +38,7 @@ def _found(credentials: Collection[Credential]) -> QuerySet[Any, Any]:
     keys = {
         kind: [it.key for it in credentials if it.kind == kind] for kind in ("token", "session")
     }
-    users = get_user_model()._default_manager.with_perm(PERMISSION)
+    users = get_user_model()._default_manager.with_perm(VIEW)
     users = users.filter(pk__in={it.user_id for it in credentials})
     tokens = ApiToken.objects.filter(Q(expiry=None) | Q(expiry__gt=Now()), digest__in=keys["token"])
     sessions = Session.objects.filter(expire_date__gt=Now(), session_key__in=keys["session"])

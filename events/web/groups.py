@@ -8,11 +8,13 @@ from django.apps.registry import Apps
 from django.contrib.auth.management import create_permissions
 from django.db import transaction
 
-VIEWING = ("view_systemevent", "view_device", "view_account", "view_eventaction")
+from .permissions import ADD, RESOLVE, VIEW, VIEW_ACCOUNT, VIEW_ACTION, VIEW_DEVICE
+
+VIEWING = (VIEW, VIEW_DEVICE, VIEW_ACCOUNT, VIEW_ACTION)
 PERMISSIONS_OF_GROUP = {
     "Event viewers": VIEWING,
-    "Event responders": (*VIEWING, "resolve_systemevent"),
-    "Event producers": ("add_systemevent",),
+    "Event responders": (*VIEWING, RESOLVE),
+    "Event producers": (ADD,),
 }
 
 
@@ -32,7 +34,8 @@ def create_groups(
         return
     # The permissions' own post_migrate handler may run after this one.
     create_permissions(sender, verbosity=0, using=using, apps=apps)
-    for name, codenames in PERMISSIONS_OF_GROUP.items():
+    for name, allowed in PERMISSIONS_OF_GROUP.items():
+        codenames = [permission.partition(".")[2] for permission in allowed]
         with transaction.atomic(using=using):
             group, created = groups.get_or_create(name=name)
             if created:

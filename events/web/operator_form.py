@@ -2,11 +2,12 @@
 
 from django.http import HttpRequest
 
+from events.models.action import REASON_LENGTH
 from events.models.actor import Actor
 from sovi_events.following.position import MAX_ID
+from sovi_events.whole_number import whole_number
 
 NEWEST_ID = "newest_id"
-REASON_LENGTH = 500
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -21,7 +22,4 @@ def reason_of(request: HttpRequest) -> str | None:
 
 def read_id(text: str) -> int | None:
     """Read an event's id; None when the text can't be one."""
-    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_ID))):
-        return None
-    number = int(text)
-    return number if number <= MAX_ID else None
+    return whole_number(text, 0, MAX_ID)

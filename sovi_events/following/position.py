@@ -5,6 +5,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Self
 
+from sovi_events.whole_number import whole_number
+
 MAX_GAPS = 200
 """Ranges a reader's position may hold; one that would need more waits instead (see `settled`).
 
@@ -68,10 +70,10 @@ def _text(gaps: tuple[tuple[int, int], ...]) -> str:
 
 
 def _id(text: str) -> int:
-    # int() alone would take "+1", "1_000" and digits of other scripts.
-    if not (text.isascii() and text.isdigit()) or len(text) > 19 or int(text) > MAX_ID:
+    number = whole_number(text, 0, MAX_ID)
+    if number is None:
         raise ValueError(f"{text[:40]!r} is not an event id")
-    return int(text)
+    return number
 
 
 def _range(text: str) -> tuple[int, int]:

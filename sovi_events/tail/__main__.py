@@ -6,6 +6,7 @@ import sys
 from importlib.util import find_spec
 
 from .. import catalog
+from ..whole_number import whole_number
 from .printer import Printer
 
 URL, TOKEN = "SOVI_URL", "SOVI_TOKEN"  # noqa: S105 - names of variables
@@ -72,9 +73,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _lines(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()) or int(text) > MOST_LINES:
+    number = whole_number(text, 0, MOST_LINES)
+    if number is None:
         raise argparse.ArgumentTypeError(f"must be a whole number from 0 to {MOST_LINES}")
-    return int(text)
+    return number
 
 
 if __name__ == "__main__":

@@ -8,10 +8,13 @@ from typing import NamedTuple
 
 import httpx
 
+from ..whole_number import whole_number
 from .printer import note
 
 RETRY_SECONDS = 3.0
 LONGEST_RETRY_SECONDS = 30.0
+MAX_MILLISECONDS = 24 * 60 * 60 * 1000
+"""Of what a server may ask to wait."""
 SILENCE_SECONDS = 60.0
 """Servers send keep-alives: one that is silent for so long is gone."""
 TRY_AGAIN = (429, 502, 503, 504)
@@ -89,8 +92,11 @@ class EventSource:
                 data.append(value)
             elif name == "id" and "\0" not in value:
                 self._last_id = value
-            elif name == "retry" and value.isdecimal():
-                self._retry_seconds = int(value) / 1000
+            elif (
+                name == "retry"
+                and (milliseconds := whole_number(value, 0, MAX_MILLISECONDS)) is not None
+            ):
+                self._retry_seconds = milliseconds / 1000
 
 
 def refusal(response: httpx.Response) -> tuple[str, float | None]:
@@ -107,5 +113,5 @@ def refusal(response: httpx.Response) -> tuple[str, float | None]:
     why = f"The server answered {response.status_code}: {detail}"
     if response.status_code not in TRY_AGAIN:
         raise RequestRefused(why)
-    after = response.headers.get("Retry-After", "")
-    return why.rstrip("."), float(after) if after.isdecimal() else None
+    after = whole_number(response.headers.get("Retry-After", ""), 0, MAX_MILLISECONDS // 1000)
+    return why.rstrip("."), None if after is None else float(after)

@@ -151,3 +151,10 @@ def test_without_a_csrf_token_nothing_changes() -> None:
     events = add_many(1)
     assert act(client, "resolve_selected", events).status_code == 403
     assert unresolved() == 1
+
+
+def test_a_reason_may_be_as_long_as_over_rest(admin_client: Client) -> None:
+    events = add_many(1)
+    assert 'maxlength="1000"' in text_of(admin_client.get(LIST))
+    act(admin_client, "resolve_selected", events, reason="x" * 1001)
+    assert EventAction.objects.get().reason == "x" * 1000

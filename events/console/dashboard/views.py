@@ -15,6 +15,7 @@ from events.console.links import list_url
 from events.models import SystemEvent
 from events.reading.time_limit import ALONG_INDEXES, TookTooLong, time_limit
 from events.web import event_html
+from events.web.permissions import VIEW
 from sovi_events import catalog
 
 from . import figures
@@ -32,7 +33,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         **admin.site.each_context(request),
         "title": admin.site.index_title,
         "manageable": manageable(request),
-        "may_view": request.user.has_perm("events.view_systemevent"),
+        "may_view": request.user.has_perm(VIEW),
         "as_of": event_html.moment(now),
         "spans": SPANS.values(),
         "span": span,

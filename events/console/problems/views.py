@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -21,11 +21,13 @@ from events.filters.filterset import EventFilterSet
 from events.filters.query_string import InvalidQuery, read_query
 from events.filters.search.query import quoted
 from events.models import SystemEvent
+from events.models.action import REASON_LENGTH
 from events.reading.bounded_count import COUNT_BOUND, BoundedCount, bounded_count
 from events.reading.raw_sql import read_rows
 from events.reading.time_limit import ALONG_INDEXES, TookTooLong, time_limit
 from events.web import event_html
-from events.web.operator_form import NEWEST_ID, REASON_LENGTH, actor_of, read_id, reason_of
+from events.web.operator_form import NEWEST_ID, actor_of, read_id, reason_of
+from events.web.permissions import RESOLVE, VIEW
 from sovi_events import catalog
 from sovi_events.following.settled import read_horizon
 
@@ -41,9 +43,8 @@ GRAVE = catalog.SEVERITIES[:0:-1]
 """Shown unless others are asked for: what merely happened is no problem."""
 
 
+@permission_required(VIEW, raise_exception=True)
 def problems(request: HttpRequest) -> HttpResponse:
-    if not request.user.has_perm("events.view_systemevent"):
-        raise PermissionDenied
     context = {
         **admin.site.each_context(request),
         "title": _("Problems"),
@@ -51,7 +52,7 @@ def problems(request: HttpRequest) -> HttpResponse:
         "severities": choices(request.GET, "severity", catalog.SEVERITIES[::-1]),
         "categories": choices(request.GET, "category", catalog.CATEGORIES),
         "chosen": "severity" in request.GET,
-        "may_resolve": request.user.has_perm("events.resolve_systemevent"),
+        "may_resolve": request.user.has_perm(RESOLVE),
         "reason_length": REASON_LENGTH,
         "query": request.GET.urlencode(),
     }
@@ -73,10 +74,9 @@ def problems(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
+@permission_required((VIEW, RESOLVE), raise_exception=True)
 def resolve(request: HttpRequest, event_id: int) -> HttpResponse:
     """Resolve the events of the kind of this one, as far as those its page showed are settled."""
-    if not request.user.has_perms(("events.view_systemevent", "events.resolve_systemevent")):
-        raise PermissionDenied
     newest_id = read_id(request.POST.get(NEWEST_ID, ""))
     try:
         severities, categories = read_filters(request.GET)

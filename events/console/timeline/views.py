@@ -5,7 +5,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -17,6 +18,7 @@ from events.filters.fields import InstantField
 from events.models import SystemEvent
 from events.reading.time_limit import TookTooLong, time_limit
 from events.web import event_html
+from events.web.permissions import VIEW
 
 from .page_context import DRAWN_BOUND, drawn
 from .period import DEFAULT, RANGES, Period, Range
@@ -27,9 +29,8 @@ EARLIEST = datetime.fromisoformat("1000-01-01T00:00:00Z")
 LATEST = datetime.fromisoformat("9000-01-01T00:00:00Z")
 
 
+@permission_required(VIEW, raise_exception=True)
 def timeline(request: HttpRequest) -> HttpResponse:
-    if not request.user.has_perm("events.view_systemevent"):
-        raise PermissionDenied
     chosen = RANGES.get(request.GET.get("range", DEFAULT), RANGES[DEFAULT])
     now = timezone.now()
     context: dict[str, Any] = {

@@ -8,6 +8,7 @@ from uuid import UUID
 from events.times import read_time
 from sovi_events import catalog
 from sovi_events.following.position import MAX_ID
+from sovi_events.whole_number import whole_number
 
 # Any will do: a duration is one whatever it is counted from.
 _SOME_TIME = datetime(2026, 1, 1, tzinfo=UTC)
@@ -42,9 +43,8 @@ def _yes_or_no(text: str) -> str:
 
 
 def _id(text: str) -> str:
-    # int() alone would take "+1", "1_000" and digits of other scripts.
-    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else -1
-    if not 0 <= number <= MAX_ID:
+    number = whole_number(text, 0, MAX_ID)
+    if number is None:
         raise ValueError(f"“{text}” is not an event's id.")
     return str(number)
 

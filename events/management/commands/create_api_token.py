@@ -9,14 +9,16 @@ from django.core.management.base import BaseCommand, CommandError
 from knox.settings import knox_settings
 
 from events.models import ApiToken
+from sovi_events.whole_number import whole_number
 
 MAX_DAYS = 36500
 
 
 def days(text: str) -> timedelta:
-    if not text.isdecimal() or not 1 <= int(text[:9]) <= MAX_DAYS:
+    number = whole_number(text, 1, MAX_DAYS)
+    if number is None:
         raise ArgumentTypeError(f"must be a whole number from 1 to {MAX_DAYS}")
-    return timedelta(days=int(text))
+    return timedelta(days=number)
 
 
 class Command(BaseCommand):

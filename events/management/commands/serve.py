@@ -16,6 +16,8 @@ from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
 
+from sovi_events.whole_number import whole_number
+
 READY = """
 SOVI Events is running.
 
@@ -120,9 +122,10 @@ def _same_place() -> str:
 
 
 def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or not 0 < int(text) < 65536:
+    port = whole_number(text, 1, 65535)
+    if port is None:
         raise CommandError(f"PORT must be a number from 1 to 65535, not {text!r}")
-    return int(text)
+    return port
 
 
 def _require_free(host: str, port: int) -> None:

@@ -1,0 +1,17 @@
+"""Whole numbers as they are typed: digits, and nothing that `int` would take besides."""
+
+import pytest
+
+from sovi_events.whole_number import whole_number
+
+
+def test_digits_in_the_range_are_read() -> None:
+    assert [whole_number(text, 0, 99) for text in ("0", "007", "99")] == [0, 7, 99]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " 1", "+1", "-1", "1_0", "1.0", "1e1", "٣", "²", "0", "100", "1" * 5000, "1\n", "\0"],
+)
+def test_all_else_is_none(text: str) -> None:
+    assert whole_number(text, 1, 99) is None
