@@ -1,25 +1,24 @@
 """Resolve and reopen over the rows of a list: those selected at once, all that match by a job."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME, ActionForm
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from events.models import EventAction
 from events.models.action import REASON_LENGTH
 from events.models.event import SystemEventQuerySet
-from events.reading.bounded_count import bounded_count
 from events.reading.time_limit import TookTooLong, time_limit
+from events.web import event_html
 from events.web.operator_form import NEWEST_ID, actor_of, read_id, reason_of
-from events.web.permissions import RESOLVE
 
-from .read_only import ReadOnlyAdmin
+from .resolving import ResolvingAdmin
 
 
 class ReasonForm(ActionForm):
@@ -38,47 +37,63 @@ class ReasonForm(ActionForm):
     )
 
 
-@admin.action(description=gettext_lazy("Resolve selected"), permissions=["resolve"])
-def resolve_selected(
-    model_admin: "ActingAdmin", request: HttpRequest, queryset: SystemEventQuerySet
-) -> None:
-    already = bounded_count(queryset.resolved())
-    changed = queryset.resolve(by=actor_of(request), reason=reason_of(request))
-    done = ngettext("Resolved %(count)s event.", "Resolved %(count)s events.", changed)
-    rest = ngettext(
-        "%(count)s was resolved already.", "%(count)s were resolved already.", already.rows
-    )
-    model_admin.report(request, changed, done, rest % {"count": already} if already.rows else "")
+class Wording(NamedTuple):
+    """How an action is offered, and what is said of so many `rows` of the selected."""
+
+    offered: Any
+    done: Any
+    already: Any
 
 
-@admin.action(description=gettext_lazy("Reopen selected"), permissions=["resolve"])
-def reopen_selected(
-    model_admin: "ActingAdmin", request: HttpRequest, queryset: SystemEventQuerySet
-) -> None:
-    already = bounded_count(queryset.unresolved())
-    changed = queryset.reopen(by=actor_of(request), reason=reason_of(request))
-    done = ngettext("Reopened %(count)s event.", "Reopened %(count)s events.", changed)
-    rest = ngettext(
-        "%(count)s was unresolved already.", "%(count)s were unresolved already.", already.rows
-    )
-    model_admin.report(request, changed, done, rest % {"count": already} if already.rows else "")
-
-
-ACTION_NAMES: dict[str, str] = {
-    resolve_selected.__name__: EventAction.Action.RESOLVE,
-    reopen_selected.__name__: EventAction.Action.REOPEN,
+WORDING: dict[str, Wording] = {
+    EventAction.Action.RESOLVE: Wording(
+        gettext_lazy("Resolve selected"),
+        ngettext_lazy("Resolved %(count)s event.", "Resolved %(count)s events.", "rows"),
+        ngettext_lazy(
+            "%(count)s was resolved already.", "%(count)s were resolved already.", "rows"
+        ),
+    ),
+    EventAction.Action.REOPEN: Wording(
+        gettext_lazy("Reopen selected"),
+        ngettext_lazy("Reopened %(count)s event.", "Reopened %(count)s events.", "rows"),
+        ngettext_lazy(
+            "%(count)s was unresolved already.", "%(count)s were unresolved already.", "rows"
+        ),
+    ),
 }
+ACTION_NAMES = {f"{action}_selected": action for action in WORDING}
 """What the list's form calls them, and what a job does."""
 
 
-class ActingAdmin(ReadOnlyAdmin):
+def _on_selected(name: str) -> Callable[..., None]:
+    action = ACTION_NAMES[name]
+    wording = WORDING[action]
+
+    @admin.action(description=wording.offered, permissions=["resolve"])
+    def act(
+        model_admin: "ActingAdmin", request: HttpRequest, queryset: SystemEventQuerySet
+    ) -> None:
+        selected = queryset.count()
+        changed = queryset.act_on_all(action, by=actor_of(request), reason=reason_of(request))
+        told = _counted(wording.done, changed)
+        if already := selected - changed:
+            told = f"{told} {_counted(wording.already, already)}"
+        level = messages.SUCCESS if changed else messages.WARNING
+        model_admin.message_user(request, told, level)
+
+    act.__name__ = name
+    return act
+
+
+def _counted(text: Any, rows: int) -> str:
+    return str(text % {"rows": rows, "count": event_html.number(rows)})
+
+
+class ActingAdmin(ResolvingAdmin):
     """A list whose rows can be resolved and reopened by those who may."""
 
-    actions: Any = (resolve_selected, reopen_selected)
+    actions: Any = tuple(map(_on_selected, ACTION_NAMES))
     action_form = ReasonForm
-
-    def has_resolve_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request) and request.user.has_perm(RESOLVE)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -122,9 +137,3 @@ class ActingAdmin(ReadOnlyAdmin):
     def _refuse(self, request: HttpRequest) -> None:
         text = _("The selection could not be read, so nothing was changed. Please select again.")
         self.message_user(request, text, messages.ERROR)
-
-    def report(self, request: HttpRequest, changed: int, done: str, rest: str) -> None:
-        """Say exactly how many rows changed, and why the others did not."""
-        done %= {"count": number_format(changed, use_l10n=True, force_grouping=True)}
-        level = messages.SUCCESS if changed else messages.WARNING
-        self.message_user(request, f"{done} {rest}".strip(), level)

@@ -1,15 +1,15 @@
 """Resolve and reopen all that match: a preview to confirm, and the jobs that come of it."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -22,13 +22,14 @@ from events.filters.query_string import InvalidQuery
 from events.filters.stored_filter import serialise
 from events.models import BulkJob, EventAction, SystemEvent
 from events.models.action import REASON_LENGTH
+from events.models.bulk_job import BulkJobQuerySet
 from events.reading.time_limit import TookTooLong
 from events.web import event_html
 from events.web.operator_form import actor_of, read_id, reason_of
-from events.web.permissions import RESOLVE, VIEW
+from events.web.permissions import VIEW
 
 from .filter_summary import shown
-from .read_only import ReadOnlyAdmin
+from .resolving import ResolvingAdmin
 
 # Parameters of the preview's page besides the list's filters.
 ACTION, MAX_ID, REASON = "action", "max_id", "reason"
@@ -51,7 +52,7 @@ STATES: dict[str, Any] = {
 
 
 @admin.register(BulkJob)
-class BulkJobAdmin(ReadOnlyAdmin):
+class BulkJobAdmin(ResolvingAdmin):
     """The jobs, the latest first; each page shows how far it is, and stops it."""
 
     list_display = ("made", "what", "state_text", "count", "actor", "reason")
@@ -68,16 +69,16 @@ class BulkJobAdmin(ReadOnlyAdmin):
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
 
-    def has_resolve_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request) and request.user.has_perm(RESOLVE)
-
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view
+        preview_view = self.admin_site.admin_view(self.preview_view)
+        start_view = self.for_resolvers(self.start_view)
+        change_view = self.for_resolvers(self.change_state_view)
+        stop, go_on = {"change": BulkJobQuerySet.stop}, {"change": BulkJobQuerySet.go_on}
         return [
-            path("preview/", view(self.preview_view), name="events_bulkjob_preview"),
-            path("start/", view(self.start_view), name="events_bulkjob_start"),
-            path("<int:job_id>/stop/", view(self.stop_view), name="events_bulkjob_stop"),
-            path("<int:job_id>/go-on/", view(self.go_on_view), name="events_bulkjob_go_on"),
+            path("preview/", preview_view, name="events_bulkjob_preview"),
+            path("start/", start_view, name="events_bulkjob_start"),
+            path("<int:job_id>/stop/", change_view, stop, name="events_bulkjob_stop"),
+            path("<int:job_id>/go-on/", change_view, go_on, name="events_bulkjob_go_on"),
             *super().get_urls(),
         ]
 
@@ -122,8 +123,6 @@ class BulkJobAdmin(ReadOnlyAdmin):
         return TemplateResponse(request, "admin/events/bulkjob/preview.html", context)
 
     def start_view(self, request: HttpRequest) -> HttpResponse:
-        if refusal := self._refusal(request):
-            return refusal
         try:
             job = confirm(
                 request.POST.get("token", ""),
@@ -138,18 +137,11 @@ class BulkJobAdmin(ReadOnlyAdmin):
         transaction.on_commit(workers.run_pending)
         return redirect("admin:events_bulkjob_change", job.pk)
 
-    def stop_view(self, request: HttpRequest, job_id: int) -> HttpResponse:
-        if refusal := self._refusal(request):
-            return refusal
-        if BulkJob.objects.filter(pk=job_id).stop():
+    def change_state_view(
+        self, request: HttpRequest, job_id: int, change: Callable[[BulkJobQuerySet], int]
+    ) -> HttpResponse:
+        if change(BulkJob.objects.filter(pk=job_id)):
             # Its runner ends it; where it has none, we do.
-            transaction.on_commit(workers.run_pending)
-        return redirect("admin:events_bulkjob_change", job_id)
-
-    def go_on_view(self, request: HttpRequest, job_id: int) -> HttpResponse:
-        if refusal := self._refusal(request):
-            return refusal
-        if BulkJob.objects.filter(pk=job_id).go_on():
             transaction.on_commit(workers.run_pending)
         return redirect("admin:events_bulkjob_change", job_id)
 
@@ -160,8 +152,8 @@ class BulkJobAdmin(ReadOnlyAdmin):
             "state": STATES[row.state],
             "filters": shown(row.filters),
             "percent": int(row.share * 100),
-            "changed": _number(row.changed),
-            "left_alone": row.left_alone and _number(row.left_alone),
+            "changed": event_html.number(row.changed),
+            "left_alone": row.left_alone and event_html.number(row.left_alone),
             "expected": str(Total(row.expected, {}, row.expected_is_exact)),
             "previewed_at": event_html.moment_and_ago(row.previewed_at),
             "created_at": event_html.moment_and_ago(row.created_at),
@@ -169,11 +161,6 @@ class BulkJobAdmin(ReadOnlyAdmin):
             "may_resolve": self.has_resolve_permission(request),
             "may_go_on": row.state in (BulkJob.State.STOPPED, BulkJob.State.FAILED),
         }
-
-    def _refusal(self, request: HttpRequest) -> HttpResponse | None:
-        if not self.has_resolve_permission(request):
-            raise PermissionDenied
-        return None if request.method == "POST" else HttpResponseNotAllowed(["POST"])
 
     @admin.display(description=gettext_lazy("started"))
     def made(self, job: BulkJob) -> SafeString:
@@ -195,7 +182,7 @@ class BulkJobAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("events"))
     def count(self, job: BulkJob) -> str:
-        return _number(job.changed)
+        return event_html.number(job.changed)
 
 
 def _told(seen: Preview) -> dict[str, Any]:
@@ -213,7 +200,3 @@ def _told(seen: Preview) -> dict[str, Any]:
         "latest": [event_html.cells(event) for event in seen.sample or []],
         "no_sample": seen.sample is None,
     }
-
-
-def _number(rows: int) -> str:
-    return number_format(rows, use_l10n=True, force_grouping=True)

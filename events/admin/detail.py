@@ -1,24 +1,20 @@
 """The page of one event: what it says, what it is about, what was done about it."""
 
-from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.http import urlencode
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from events.models import EventAction, SystemEvent
 from events.models.action import REASON_LENGTH
-from events.models.event import SystemEventQuerySet
 from events.reading.time_limit import TookTooLong, time_limit
 from events.web import event_html
+from events.web.links import list_url, timeline_url
 from events.web.operator_form import actor_of, reason_of
 from events.web.permissions import VIEW_ACCOUNT, VIEW_ACTION, VIEW_DEVICE
 from sovi_events import catalog
@@ -37,21 +33,31 @@ FACES: dict[str, Any] = {
 }
 
 
+TOLD: dict[str, tuple[Any, Any]] = {
+    "resolve": (gettext_lazy("Resolved."), gettext_lazy("It was resolved already.")),
+    "reopen": (gettext_lazy("Reopened."), gettext_lazy("It was unresolved already.")),
+}
+"""What is said of an event that an action changed, and of one that it did not."""
+
+
 class EventDetail(ActingAdmin):
     """The page of one event, with resolve and reopen right there."""
 
     detail_template = "admin/events/systemevent/detail.html"
 
     def get_urls(self) -> list[URLPattern]:
-        resolve = self.admin_site.admin_view(self.resolve_view)
-        reopen = self.admin_site.admin_view(self.reopen_view)
         return [
-            path("<int:event_id>/resolve/", resolve, name="events_systemevent_resolve"),
-            path("<int:event_id>/reopen/", reopen, name="events_systemevent_reopen"),
-            *super().get_urls(),
-        ]
+            path(
+                f"<int:event_id>/{action}/",
+                self.for_resolvers(self.act_view),
+                {"action": action},
+                name=f"events_systemevent_{action}",
+            )
+            for action in TOLD
+        ] + super().get_urls()
 
     def detail_context(self, request: HttpRequest, row: SystemEvent) -> dict[str, Any]:
+        device, account, until = row.device_id, row.account_id, _until(row)
         json, is_cut = context_json.read_context(row.pk)
         shows_history = request.user.has_perm(VIEW_ACTION)
         return {
@@ -70,61 +76,22 @@ class EventDetail(ActingAdmin):
             "may_view_device": request.user.has_perm(VIEW_DEVICE),
             "may_view_account": request.user.has_perm(VIEW_ACCOUNT),
             "reason_length": REASON_LENGTH,
-            "event_type_url": self.filtered(event_type=row.event_type),
-            "device_timeline_url": row.device_id and timeline_url(row, device=row.device_id),
-            "account_timeline_url": row.account_id and timeline_url(row, account=row.account_id),
-            "device_events_url": self.filtered(device=row.device_id),
-            "account_events_url": self.filtered(account=row.account_id),
+            "event_type_url": list_url(event_type=row.event_type),
+            "device_timeline_url": device and timeline_url({"device": device}, until),
+            "account_timeline_url": account and timeline_url({"account": account}, until),
+            "device_events_url": device and list_url(device=device),
+            "account_events_url": account and list_url(account=account),
         }
 
-    def filtered(self, **filters: Any) -> str:
-        """The address of the list with these filters."""
-        return (
-            f"{self.list_url}?{urlencode({name: value or '' for name, value in filters.items()})}"
-        )
-
-    def resolve_view(self, request: HttpRequest, event_id: int) -> HttpResponse:
-        if refusal := self._refusal(request):
-            return refusal
-        return self._act(
-            request,
-            event_id,
-            SystemEventQuerySet.resolve,
-            _("Resolved."),
-            _("It was resolved already."),
-        )
-
-    def reopen_view(self, request: HttpRequest, event_id: int) -> HttpResponse:
-        if refusal := self._refusal(request):
-            return refusal
-        return self._act(
-            request,
-            event_id,
-            SystemEventQuerySet.reopen,
-            _("Reopened."),
-            _("It was unresolved already."),
-        )
-
-    def _act(
-        self,
-        request: HttpRequest,
-        event_id: int,
-        action: Callable[..., int],
-        done: str,
-        already: str,
-    ) -> HttpResponse:
+    def act_view(self, request: HttpRequest, event_id: int, action: str) -> HttpResponse:
+        done, already = TOLD[action]
         event = SystemEvent.objects.filter(pk=event_id)
         try:
             with time_limit():
-                changed = action(event, by=actor_of(request), reason=reason_of(request))
+                changed = event.act_on_all(action, by=actor_of(request), reason=reason_of(request))
         except TookTooLong as error:
             return self._back(request, event_id, str(error), messages.ERROR)
-        return self._back(request, event_id, done if changed else already)
-
-    def _refusal(self, request: HttpRequest) -> HttpResponse | None:
-        if not self.has_resolve_permission(request):
-            raise PermissionDenied
-        return None if request.method == "POST" else HttpResponseNotAllowed(["POST"])
+        return self._back(request, event_id, str(done if changed else already))
 
     def _back(
         self, request: HttpRequest, event_id: int, message: str, level: int = messages.SUCCESS
@@ -148,11 +115,10 @@ def history_of(event: SystemEvent) -> list[tuple[EventAction, SafeString, str]]:
     ]
 
 
-def timeline_url(event: SystemEvent, **about: Any) -> str:
-    """The timeline of its device or account, with the event in its midst if it is that old."""
-    if event.timestamp < timezone.now() - TIMELINE_AFTER:
-        about["until"] = (event.timestamp + TIMELINE_AFTER).isoformat()
-    return f"{reverse('console:timeline')}?{urlencode(about)}"
+def _until(event: SystemEvent) -> datetime | None:
+    """The end of a timeline that has the event in its midst, where it is that old."""
+    until = event.timestamp + TIMELINE_AFTER
+    return until if until < timezone.now() else None
 
 
 def explanations(event: SystemEvent) -> list[str]:

@@ -6,13 +6,12 @@ from itertools import chain
 from typing import Any
 
 import django_filters
-from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from events.filters.event_filter import NONE, EventFilter
-from events.filters.fields import ValuesField
+from events.filters.fields import ParsedTextField, ValuesField
 from events.filters.filterset import AnyOf, EventFilterSet, Instant, SearchFilter, TrueFalse
 from events.filters.search.normalise import MAX_NAMES
 from events.filters.subject_lookup import MATCHES_BOUND, accounts_named, devices_named
@@ -63,13 +62,11 @@ class Subjects(AnyOf):
     field_class = SubjectsField
 
 
-class EventIdField(forms.Field):
-    widget = forms.TextInput
-
-    def to_python(self, value: str | None) -> int | None:
-        number = read_id(value) if value else None
-        if value and number is None:
-            raise ValidationError(_("“%(text)s” is not an event's id.") % {"text": value})
+class EventIdField(ParsedTextField):
+    def parse(self, text: str) -> int:
+        number = read_id(text)
+        if number is None:
+            raise ValueError(_("“%(text)s” is not an event's id.") % {"text": text})
         return number
 
 
@@ -87,7 +84,7 @@ class ListFilterSet(EventFilterSet):
     severity = AnyOf("severity", "")
     resolved_by = AnyOf("resolved_by", "")
     resolved = TrueFalse(
-        "resolved", **_saying(gettext_lazy("State: “%(value)s” is neither true nor false."))
+        "resolved", **_saying(gettext_lazy("State: “%(text)s” is neither true nor false."))
     )
     since = Instant("timestamp", "gte", **_saying(gettext_lazy("Time: %(error)s")))
     until = Instant("timestamp", "lt", **_saying(gettext_lazy("Time: %(error)s")))

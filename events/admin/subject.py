@@ -7,9 +7,7 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -19,6 +17,7 @@ from events.models import SystemEvent
 from events.reading import page
 from events.reading.bounded_count import bounded_count
 from events.web import event_html
+from events.web.links import list_url
 from events.web.permissions import VIEW
 
 from .read_only import ReadOnlyAdmin
@@ -60,20 +59,15 @@ class SubjectAdmin(ReadOnlyAdmin):
             "events_parameter": self.events_parameter,
             "latest_rows": LATEST_ROWS,
             "unresolved": bounded_count(events.unresolved(), UNRESOLVED_BOUND),
-            "events_url": self.events_url(row),
-            "unresolved_url": self.events_url(row, resolved="false"),
+            "events_url": list_url(**{self.events_parameter: row.pk}),
+            "unresolved_url": list_url(**{self.events_parameter: row.pk}, resolved="false"),
         }
-
-    def events_url(self, row: Any, **filters: str) -> str:
-        """The list of events, filtered to those about this one."""
-        query = urlencode({self.events_parameter: str(row.pk), **filters})
-        return f"{reverse('admin:events_systemevent_changelist')}?{query}"
 
     @admin.display(description=gettext_lazy("events"))
     def events_link(self, row: Any) -> SafeString:
         return format_html(
             '<a href="{}">{}<span class="visually-hidden"> {}</span></a>',
-            self.events_url(row),
+            list_url(**{self.events_parameter: row.pk}),
             _("Show events"),
             row,
         )

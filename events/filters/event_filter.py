@@ -47,7 +47,7 @@ class EventFilter:
         """Make one of the list's parameters, as `EventFilterSet` cleaned them."""
         given = {name: it for name, it in cleaned.items() if it not in (None, "", [], {})}
         search = given.pop("q", Search())
-        return cls(tuple(_of_parameter(name, value) for name, value in given.items()), search)
+        return cls(tuple(_term(name, value) for name, value in given.items()), search)
 
     @cached_property
     def terms(self) -> tuple[Term, ...]:
@@ -163,18 +163,14 @@ _SINGLE = {
 """Parameters that hold one value, with their column and operator."""
 
 
-def _of_parameter(name: str, value: Any) -> Term:
+def _term(name: str, value: Any) -> Term:
+    """Make the term of a parameter, or of a column and what it holds."""
     if name in _SINGLE:
         return Term(*_SINGLE[name], (json.dumps(value) if name == "context" else value,))
+    values = value if isinstance(value, list | tuple) else [value]
     if name in ("device_id", "account_id"):
-        value = [None if it == NONE else it for it in value]
-    return Term(name, "in", tuple(value))
-
-
-def _term(column: str, value: Any) -> Term:
-    if column == "resolved":
-        return Term(column, "is", (value,))
-    return Term(column, "in", tuple(value) if isinstance(value, list | tuple) else (value,))
+        values = [None if it == NONE else it for it in values]
+    return Term(name, "in", tuple(values))
 
 
 def _parameter(term: Term) -> str:

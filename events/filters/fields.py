@@ -10,7 +10,6 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from events.filters.search.error import SearchError
 from events.filters.search.normalise import read_search
 from events.filters.search.query import Search
 from events.times import read_time
@@ -71,64 +70,61 @@ class UUIDsField(ValuesField):
             raise ValidationError(f"{text!r} is not a UUID.") from None
 
 
-class SearchField(forms.Field):
-    """The search language, read and normalised; None when nothing is asked for."""
+class ParsedTextField(forms.Field):
+    """A single text, parsed; None when not given."""
 
     widget = forms.TextInput
     default_error_messages = {"invalid": "%(error)s"}
 
-    def to_python(self, value: str | None) -> Search | None:
+    def to_python(self, value: str | None) -> Any:
+        if not value:
+            return None
         try:
-            query = read_search(value or "")
-        except SearchError as error:
-            raise ValidationError(self.error_messages["invalid"], params={"error": error}) from None
+            return self.parse(value)
+        except ValueError as error:
+            params = {"error": error, "text": value}
+            raise ValidationError(self.error_messages["invalid"], params=params) from None
+
+    def parse(self, text: str) -> Any:
+        """Return the value, or raise ValueError with the reason."""
+        raise NotImplementedError
+
+
+class SearchField(ParsedTextField):
+    """The search language, read and normalised; None when nothing is asked for."""
+
+    def parse(self, text: str) -> Search | None:
+        query = read_search(text)
         return query if query.terms else None
 
 
-class TrueFalseField(forms.Field):
-    """`true` or `false`; None when not given."""
+class TrueFalseField(ParsedTextField):
+    """`true` or `false`."""
 
-    widget = forms.TextInput
-    default_error_messages = {"invalid": "%(value)r is neither true nor false."}
-
-    def to_python(self, value: str | None) -> bool | None:
-        if not value:
-            return None
+    def parse(self, text: str) -> bool:
         try:
-            return {"true": True, "false": False}[value.lower()]
+            return {"true": True, "false": False}[text.lower()]
         except KeyError:
-            raise ValidationError(self.error_messages["invalid"], params={"value": value}) from None
+            raise ValueError(f"{text!r} is neither true nor false.") from None
 
 
-class InstantField(forms.Field):
+class InstantField(ParsedTextField):
     """A time, or how long ago it is: see `events.times`."""
 
-    widget = forms.TextInput
-    default_error_messages = {"invalid": "%(error)s"}
-
-    def to_python(self, value: str | None) -> datetime | None:
-        if not value:
-            return None
-        try:
-            return read_time(value)
-        except ValueError as error:
-            raise ValidationError(self.error_messages["invalid"], params={"error": error}) from None
+    def parse(self, text: str) -> datetime:
+        return read_time(text)
 
 
-class JSONObjectField(forms.Field):
+class JSONObjectField(ParsedTextField):
     """A JSON object that PostgreSQL's jsonb can hold."""
 
-    widget = forms.TextInput
-
-    def to_python(self, value: str | None) -> dict[str, Any] | None:
-        if not value:
-            return None
+    def parse(self, text: str) -> dict[str, Any]:
         try:
-            parsed = json.loads(value)
+            parsed = json.loads(text)
         except (ValueError, RecursionError):
             parsed = None
         if not isinstance(parsed, dict):
-            raise ValidationError('This must be a JSON object, such as {"platform": "tiktok"}.')
+            raise ValueError('This must be a JSON object, such as {"platform": "tiktok"}.')
         _check_json(parsed, depth=1)
         return parsed
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
@@ -41,6 +42,11 @@ def moment_and_ago(instant: datetime | None) -> SafeString:
     if instant is None:
         return NOTHING
     return format_html('{} <span class="ago"></span>', moment(instant))
+
+
+def number(rows: int) -> str:
+    """How many, with separators."""
+    return number_format(rows, use_l10n=True, force_grouping=True)
 
 
 def severity(event: SystemEvent) -> SafeString:

@@ -11,10 +11,10 @@ from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
-from events.console.links import list_url
 from events.models import SystemEvent
 from events.reading.time_limit import ALONG_INDEXES, TookTooLong, time_limit
 from events.web import event_html
+from events.web.links import list_url
 from events.web.permissions import VIEW
 from sovi_events import catalog
 

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
+
+from events.web import event_html
 
 BAR, GAP, HEIGHT = 3, 1, 20
 
@@ -39,7 +40,7 @@ def _words(counts: Sequence[int], most: int) -> str:
     if not most:
         return _("None in the last %(hours)s hours.") % {"hours": len(counts)}
     return _("%(count)s in the last %(hours)s hours, at most %(most)s in one hour.") % {
-        "count": number_format(sum(counts), use_l10n=True, force_grouping=True),
+        "count": event_html.number(sum(counts)),
         "hours": len(counts),
-        "most": number_format(most, use_l10n=True, force_grouping=True),
+        "most": event_html.number(most),
     }

@@ -8,13 +8,11 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import number_format
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
-from events.console.links import list_url, timeline_url
 from events.console.toggle_links import choices
 from events.filters.fields import NONE
 from events.filters.filterset import EventFilterSet
@@ -26,6 +24,7 @@ from events.reading.bounded_count import COUNT_BOUND, BoundedCount, bounded_coun
 from events.reading.raw_sql import read_rows
 from events.reading.time_limit import ALONG_INDEXES, TookTooLong, time_limit
 from events.web import event_html
+from events.web.links import list_url, timeline_url
 from events.web.operator_form import NEWEST_ID, actor_of, read_id, reason_of
 from events.web.permissions import RESOLVE, VIEW
 from sovi_events import catalog
@@ -98,7 +97,7 @@ def resolve(request: HttpRequest, event_id: int) -> HttpResponse:
         return HttpResponseRedirect(_events_url(kind, severities, categories))
     changed = events.resolve(by=actor_of(request), reason=reason_of(request))
     text = ngettext("Resolved %(count)s event.", "Resolved %(count)s events.", changed)
-    count = number_format(changed, use_l10n=True, force_grouping=True)
+    count = event_html.number(changed)
     if changed:
         messages.success(request, text % {"count": count})
     else:

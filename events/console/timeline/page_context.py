@@ -4,12 +4,11 @@ from datetime import timedelta
 from typing import Any
 
 from django.urls import reverse
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
-from events.console.links import list_url, timeline_url
 from events.models import SystemEvent
 from events.web import event_html
+from events.web.links import list_url, timeline_url
 
 from . import layout
 from .durations import in_words
@@ -114,7 +113,7 @@ def _outage(outage: Outage) -> dict[str, Any]:
         "severity": event_html.severity(outage.first),
         "event_type": outage.first.event_type,
         "category": outage.first.category,
-        "failures": number_format(outage.failures, force_grouping=True),
+        "failures": event_html.number(outage.failures),
         "since": event_html.moment(outage.first.timestamp),
         "url": reverse(change, args=[outage.first.pk]),
         "recovery": recovery and recovery.event_type,

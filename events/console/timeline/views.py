@@ -13,11 +13,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from events.console.links import list_url, timeline_url
 from events.filters.fields import InstantField
 from events.models import SystemEvent
 from events.reading.time_limit import TookTooLong, time_limit
 from events.web import event_html
+from events.web.links import list_url, timeline_url
 from events.web.permissions import VIEW
 
 from .page_context import DRAWN_BOUND, drawn

@@ -1,4 +1,4 @@
-"""Where the figures of these pages lead to."""
+"""Addresses of the list of events and of timelines."""
 
 from collections.abc import Mapping
 from datetime import datetime
