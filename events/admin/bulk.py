@@ -111,9 +111,7 @@ class BulkJobAdmin(ResolvingAdmin):
                 query.appendlist(MAX_ID, max_id)  # refused with what else can't be read
             seen = preview(action, serialise(query), max_id=read_id(max_id))
         except InvalidQuery as error:
-            context["problems"] = [
-                f"{name}: {reason}" for name, reasons in error.errors.items() for reason in reasons
-            ]
+            context["problems"] = error.lines
         except TookTooLong:
             context["problems"] = [_("Counting took too long: narrow the filters.")]
         else:

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
-from events.filters.query_string import InvalidQuery, read_query
+from events.filters.query_string import InvalidQuery, read_query, with_offsets
 from events.reading.time_limit import TookTooLong, time_limit
 from events.stream.current_token import read_now
 from events.web.permissions import VIEW
@@ -23,15 +23,16 @@ BACKLOG_ROWS = 200
 
 @permission_required(VIEW, raise_exception=True)
 def live(request: HttpRequest) -> HttpResponse:
-    query = request.GET.copy()
+    asked = with_offsets(request.GET)
+    query = asked.copy()
     highlight = query.pop(HIGHLIGHT, [""])[-1]
     context = {
         **admin.site.each_context(request),
         "title": _("Live events"),
         "highlight": highlight,
         "text": query.get("q", ""),
-        "severities": list(choices(request.GET, "severity", catalog.SEVERITIES[::-1])),
-        "chips": list(other_chips(request.GET)),
+        "severities": list(choices(asked, "severity", catalog.SEVERITIES[::-1])),
+        "chips": list(other_chips(asked)),
         "other_filters": [
             (name, value)
             for name, values in query.lists()
@@ -42,9 +43,7 @@ def live(request: HttpRequest) -> HttpResponse:
     try:
         read_query(query)
     except InvalidQuery as error:
-        context["problems"] = [
-            f"{name}: {reason}" for name, reasons in error.errors.items() for reason in reasons
-        ]
+        context["problems"] = error.lines
     else:
         with suppress(TookTooLong), time_limit():
             context["place"] = str(read_now())

@@ -23,6 +23,11 @@ class InvalidQuery(ValueError):
         super().__init__(errors)
         self.errors = errors
 
+    @property
+    def lines(self) -> list[str]:
+        """Each reason after its parameter, for a page."""
+        return [f"{name}: {reason}" for name, reasons in self.errors.items() for reason in reasons]
+
 
 def read_query(
     query: QueryDict,

@@ -8,6 +8,8 @@ from events.models import EventAction, SystemEvent
 
 pytestmark = pytest.mark.django_db
 
+PREVIEW = "/admin/events/bulkjob/preview/"
+
 
 def unresolved() -> int:
     return SystemEvent.objects.unresolved().count()
@@ -155,6 +157,7 @@ def test_without_a_csrf_token_nothing_changes() -> None:
 
 def test_a_reason_may_be_as_long_as_over_rest(admin_client: Client) -> None:
     events = add_many(1)
-    assert 'maxlength="1000"' in text_of(admin_client.get(LIST))
+    for page in (LIST, f"{LIST}{events[0].pk}/change/", f"{PREVIEW}?action=resolve"):
+        assert 'maxlength="1000"' in text_of(admin_client.get(page))
     act(admin_client, "resolve_selected", events, reason="x" * 1001)
     assert EventAction.objects.get().reason == "x" * 1000

@@ -2,6 +2,7 @@
 
 import re
 from html import unescape
+from typing import Any
 
 import pytest
 from admin_rows import text_of
@@ -36,3 +37,18 @@ def test_only_who_may_view_events_sees_it(client: Client) -> None:
     user.user_permissions.add(Permission.objects.get(codename="view_systemevent"))
     assert client.get(LIVE).status_code == 200
     assert LIVE in text_of(client.get("/admin/"))
+
+
+def test_the_links_of_its_chips_keep_the_offset_of_a_time(
+    admin_client: Client, settings: Any
+) -> None:
+    settings.TIME_ZONE = "Europe/Berlin"
+    query = "?since=2026-01-31T18:30&until=90m&category=auth"
+    page = unescape(text_of(admin_client.get(f"{LIVE}{query}")))
+    since = "since=2026-01-31T18%3A30%3A00%2B01%3A00"
+    assert f'class="chip" href="?{since}&until=90m"' in page
+    assert f'class="chip" href="?{since}&category=auth"' in page
+    assert (
+        stream(admin_client, query)
+        == f"/api/logs/stream?{since}&until=90m&category=auth&backlog=200"
+    )

@@ -18,6 +18,7 @@ from django.utils import timezone
 from events.console import statements
 from events.console.problems import grouping
 from events.console.problems.grouping import Kind, Problems, read_problems
+from events.filters.event_filter import EventFilter
 from events.models import Account, Device, EventAction, SystemEvent
 from events.reading.time_limit import ALONG_INDEXES, time_limit
 from sovi_events import catalog, database
@@ -28,10 +29,14 @@ PROBLEMS = "/admin/events/problems/"
 ALL = catalog.SEVERITIES[::-1]
 
 
+def asked(severities: Sequence[str], categories: Sequence[str] = ()) -> EventFilter:
+    return EventFilter.of({"severity": severities, "category": list(categories)})
+
+
 def read(
     severities: Sequence[str] = ALL, categories: Sequence[str] = (), up_to: int = 10**12
 ) -> Problems:
-    return read_problems(severities, categories, up_to, timezone.now())
+    return read_problems(asked(severities, categories), up_to, timezone.now())
 
 
 def resolve(client: Client, event: SystemEvent, newest: SystemEvent, query: str = "") -> Any:
@@ -77,7 +82,7 @@ def test_the_rows_are_those_of_a_plain_group_by(seed: int, categories: tuple[str
             },
         )
         expected = cursor.fetchall()
-    found = read_problems(severities, categories, 10**12, now)
+    found = read_problems(asked(severities, categories), 10**12, now)
     assert found.kinds == len(expected) > 10
     assert found.cut == []
     assert [
@@ -100,7 +105,7 @@ def test_the_bars_count_by_hour_up_to_now() -> None:
     now = timezone.now()
     for minutes in (0, 59, 61, 23 * 60 + 30, 24 * 60 + 1, -5):
         add(severity="error", timestamp=now - timedelta(minutes=minutes))
-    [problem] = read_problems(["error"], [], 10**12, now).rows
+    [problem] = read_problems(asked(["error"]), 10**12, now).rows
     assert problem.per_interval == [1, *[0] * 21, 1, 2]
 
 

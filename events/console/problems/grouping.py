@@ -1,7 +1,6 @@
 """Unresolved events by kind: what has happened again and again and still waits for somebody."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,10 +13,12 @@ from events.filters.event_filter import EventFilter
 from events.models import SystemEvent
 from events.models.event import SystemEventQuerySet
 from events.reading.bounded_count import COUNT_BOUND, BoundedCount
+from sovi_events import catalog
 
 ROWS_BOUND = 100
 """Kinds shown at most; the filters reach the others."""
 
+GRAVEST_FIRST = catalog.SEVERITIES[::-1]
 INTERVAL = timedelta(hours=1)
 INTERVALS = 24
 
@@ -34,20 +35,15 @@ class Kind:
     def of(cls, event: SystemEvent) -> "Kind":
         return cls(event.event_type, event.device_id, event.account_id)
 
-    def unresolved(
-        self, severities: Sequence[str], categories: Sequence[str], newest_id: int
-    ) -> SystemEventQuerySet:
-        """The unresolved events of this kind up to an id; without categories, of all of them."""
+    def unresolved(self, asked: EventFilter, newest_id: int) -> SystemEventQuerySet:
+        """The unresolved events of this kind, among those asked for, up to an id."""
         kind = EventFilter.where(
             resolved=False,
             event_type=self.event_type,
-            severity=severities,
             device_id=self.device_id,
             account_id=self.account_id,
         )
-        if categories:
-            kind &= EventFilter.where(category=categories)
-        return SystemEvent.objects.matching(kind).filter(pk__lte=newest_id)
+        return SystemEvent.objects.matching(asked & kind).filter(pk__lte=newest_id)
 
 
 @dataclass(frozen=True)
@@ -80,16 +76,16 @@ class Problems:
     cut: list[str]
 
 
-def read_problems(
-    severities: Sequence[str], categories: Sequence[str], newest_id: int, now: datetime
-) -> Problems:
+def read_problems(asked: EventFilter, newest_id: int, now: datetime) -> Problems:
     """Group the newest unresolved events up to an id by kind; reads a bound of each severity.
 
-    `severities` are the gravest first; without categories, those of all are read.
+    `asked` is for severities, and maybe for categories.
     """
+    wanted = asked.equal
+    severities = [name for name in GRAVEST_FIRST if name in wanted["severity"]]
     params: Any = {
-        "severities": list(severities),
-        "categories": list(categories),
+        "severities": severities,
+        "categories": list(wanted.get("category", ())),
         "newest_id": newest_id,
         "now": now,
         "interval_seconds": INTERVAL.total_seconds(),

@@ -8,13 +8,12 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from events.console.toggle_links import choices
-from events.filters.fields import NONE
+from events.filters.event_filter import NONE, EventFilter
 from events.filters.filterset import EventFilterSet
 from events.filters.query_string import InvalidQuery, read_query
 from events.filters.search.query import quoted
@@ -56,17 +55,13 @@ def problems(request: HttpRequest) -> HttpResponse:
         "query": request.GET.urlencode(),
     }
     try:
-        severities, categories = read_filters(request.GET)
+        asked = read_filter(request.GET)
     except InvalidQuery as error:
-        context["errors"] = [
-            f"{name}: {reason}" for name, reasons in error.errors.items() for reason in reasons
-        ]
+        context["errors"] = error.lines
     else:
-        context["stream_query"] = urlencode(
-            {"severity": severities, "category": categories}, doseq=True
-        )
+        context["stream_query"] = asked.to_query_string()
         try:
-            context |= _shown(severities, categories)
+            context |= _shown(asked)
         except TookTooLong:
             context["too_slow"] = True
     return TemplateResponse(request, "admin/console/problems.html", context)
@@ -78,7 +73,7 @@ def resolve(request: HttpRequest, event_id: int) -> HttpResponse:
     """Resolve the events of the kind of this one, as far as those its page showed are settled."""
     newest_id = read_id(request.POST.get(NEWEST_ID, ""))
     try:
-        severities, categories = read_filters(request.GET)
+        asked = read_filter(request.GET)
     except InvalidQuery:
         newest_id = None
     if newest_id is None:
@@ -88,13 +83,13 @@ def resolve(request: HttpRequest, event_id: int) -> HttpResponse:
     if event is None:
         raise Http404
     kind = Kind.of(event)
-    events = kind.unresolved(severities, categories, newest_id)
+    events = kind.unresolved(asked, newest_id)
     if not bounded_count(events, RESOLVE_BOUND).exact:
         messages.warning(
             request,
             _("These are too many to resolve at once: select all that match here instead."),
         )
-        return HttpResponseRedirect(_events_url(kind, severities, categories))
+        return HttpResponseRedirect(_events_url(kind, asked))
     changed = events.resolve(by=actor_of(request), reason=reason_of(request))
     text = ngettext("Resolved %(count)s event.", "Resolved %(count)s events.", changed)
     count = event_html.number(changed)
@@ -105,28 +100,24 @@ def resolve(request: HttpRequest, event_id: int) -> HttpResponse:
     return _back(request)
 
 
-def read_filters(query: QueryDict) -> tuple[list[str], list[str]]:
-    """Return the severities, the gravest first, and the categories asked for; raise InvalidQuery.
-
-    No category stands for all of them.
-    """
+def read_filter(query: QueryDict) -> EventFilter:
+    """Return what is asked for: at least severities, maybe categories. Raises `InvalidQuery`."""
     others = [name for name in EventFilterSet.parameters() if name not in FILTERS]
-    asked = read_query(query, without=others).form.cleaned_data
-    severities = [name for name in catalog.SEVERITIES[::-1] if name in asked.get("severity", [])]
-    return severities or list(GRAVE), asked.get("category", [])
+    asked = read_query(query, without=others).event_filter
+    return asked if asked.asks_for("severity") else asked & EventFilter.where(severity=GRAVE)
 
 
-def _shown(severities: list[str], categories: list[str]) -> dict[str, Any]:
+def _shown(asked: EventFilter) -> dict[str, Any]:
     with time_limit(TIMEOUT_SECONDS, planner=ALONG_INDEXES):
         # Asked first: what comes while the rows are read is left to the next page.
         horizon = read_horizon(read_rows)
         newest_id = horizon.id if horizon.complete else _newest_id()
-        found = read_problems(severities, categories, newest_id, timezone.now())
+        found = read_problems(asked, newest_id, timezone.now())
     return {
         # Only so far will nothing appear any more that this page hasn't shown.
         "settled_id": str(horizon.id),
         "is_empty": not newest_id,
-        "rows": [_row(problem, severities, categories) for problem in found.rows],
+        "rows": [_row(problem, asked) for problem in found.rows],
         "kinds": found.kinds,
         "cut": found.cut,
         "cut_at": BoundedCount(COUNT_BOUND, exact=True),
@@ -137,7 +128,7 @@ def _newest_id() -> int:
     return SystemEvent.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
-def _row(problem: Problem, severities: list[str], categories: list[str]) -> dict[str, Any]:
+def _row(problem: Problem, asked: EventFilter) -> dict[str, Any]:
     kind, latest = problem.kind, problem.latest
     return {
         "key": f"{kind.event_type} {kind.device_id} {kind.account_id}",
@@ -154,12 +145,12 @@ def _row(problem: Problem, severities: list[str], categories: list[str]) -> dict
         "account": latest.account if latest else kind.account_id,
         "device_url": kind.device_id and timeline_url({"device": kind.device_id}),
         "account_url": kind.account_id and timeline_url({"account": kind.account_id}),
-        "events_url": _events_url(kind, severities, categories),
+        "events_url": _events_url(kind, asked),
         "is_quick": problem.count.rows <= RESOLVE_BOUND,
     }
 
 
-def _events_url(kind: Kind, severities: list[str], categories: list[str]) -> str:
+def _events_url(kind: Kind, asked: EventFilter) -> str:
     name = kind.event_type
     # The list takes a comma, or space around a type, for what separates several.
     is_plain = "," not in name and name == name.strip()
@@ -168,8 +159,7 @@ def _events_url(kind: Kind, severities: list[str], categories: list[str]) -> str
         **({"event_type": name} if is_plain else {"q": f"type:{quoted(name)}"}),
         device=kind.device_id or NONE,
         account=kind.account_id or NONE,
-        severity=severities,
-        category=categories,
+        **asked.to_json(),
     )
 
 
