@@ -108,3 +108,18 @@ def test_two_filters_together_ask_for_both() -> None:
     assert both == asked("severity=error&category=auth&q=a -b")
     assert not EventFilter()
     assert EventFilter(search=read_search("-a"))
+
+
+def test_a_dash_is_none_for_devices_and_accounts_alone() -> None:
+    assert asked("category=-&device_id=-").terms == (
+        Term("category", "in", ("-",)),
+        Term("device_id", "in", (None,)),
+    )
+
+
+def test_a_query_string_takes_other_parameters_in_place_of_its_own() -> None:
+    found = EventFilter.of({"severity": ["error"], "max_id": 7})
+    assert found.terms[-1] == Term("id", "lte", (7,))
+    assert EventFilter.from_json(found.to_json()) == found
+    assert found.to_query_string(format="csv") == "severity=error&max_id=7&format=csv"
+    assert found.to_query_string(max_id="5") == "severity=error&max_id=5"
