@@ -59,14 +59,6 @@ class Cursor:
         return base64.urlsafe_b64encode(place.encode()).decode()
 
 
-class CursorField(ParsedField):
-    def to_internal_value(self, data: Any) -> Cursor:
-        if "after_id" in self.parent.initial_data:
-            raise ValidationError("This can't be combined with after_id.")
-        cursor: Cursor = super().to_internal_value(data)
-        return cursor
-
-
 class PageQuerySerializer(QuerySerializer):
     after_id = WholeNumberField(
         0,
@@ -75,11 +67,16 @@ class PageQuerySerializer(QuerySerializer):
         help_text="Ascending from this id, settled events only: a loop misses nothing.",
     )
     limit = WholeNumberField(1, MAX_LIMIT, default=LIMIT, help_text="Events on a page.")
-    cursor = CursorField(
+    cursor = ParsedField(
         Cursor.parse,
         required=False,
         help_text="A place in the list, as `next` and `previous` hold it. Excludes `after_id`.",
     )
+
+    def validate(self, attrs: Any) -> Any:
+        if "cursor" in attrs and "after_id" in attrs:
+            raise ValidationError({"cursor": ["This can't be combined with after_id."]})
+        return attrs
 
 
 # drf-spectacular takes it for the page itself, not for what a page lists.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Self
 
 from django.http import QueryDict
 from drf_spectacular.utils import extend_schema_field
@@ -17,15 +17,19 @@ class QuerySerializer(serializers.Serializer[Any]):
 
     @classmethod
     @cache
+    def _shared(cls) -> Self:
+        # Made anew it would copy its fields, for each request.
+        return cls()
+
+    @classmethod
     def names(cls) -> tuple[str, ...]:
-        return tuple(cls().fields)
+        return tuple(cls._shared().fields)
 
     @classmethod
     def read(cls, query: QueryDict) -> dict[str, Any]:
         """Return the parameters' values. Raises `ValidationError`."""
-        serializer = cls(data=query.dict())  # in a QueryDict an empty value would count as none
-        serializer.is_valid(raise_exception=True)
-        values: dict[str, Any] = serializer.validated_data
+        # In a QueryDict an empty value would count as none.
+        values: dict[str, Any] = cls._shared().run_validation(query.dict())
         return values
 
 

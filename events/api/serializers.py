@@ -41,7 +41,7 @@ class EventSerializer(serializers.Serializer[Any]):
     resolved_at = serializers.DateTimeField(allow_null=True, help_text="UTC.")
 
     def to_representation(self, event: SystemEvent | Mapping[str, Any]) -> dict[str, Any]:
-        return represent(event if isinstance(event, Mapping) else vars(event))
+        return represent(vars(event) if isinstance(event, SystemEvent) else event)
 
 
 class EventTypeSerializer(serializers.Serializer[Any]):

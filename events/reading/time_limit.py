@@ -1,7 +1,8 @@
 """How long PostgreSQL may take, and which plans it may not choose, within a transaction."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 
 import psycopg
 from django.conf import settings
@@ -20,9 +21,6 @@ would have been read; nothing that somebody waits for is worth compiling."""
 ALONG_INDEXES = {"enable_sort": "off", "enable_bitmapscan": "off", **FROM_FIRST_ROWS}
 """Of the planner, where a statement stops at an index's first rows, whatever it takes a table for
 that was last analysed when it was empty."""
-
-_SET = "SELECT set_config(name, value, true) FROM unnest(%s::text[], %s::text[]) AS _ (name, value)"
-_READ = "SELECT current_setting(name) FROM unnest(%s::text[]) AS _ (name)"
 
 
 class TookTooLong(Exception):
@@ -54,11 +52,11 @@ def time_limit(
     is_part = connection.in_atomic_block
     try:
         with transaction.atomic():
-            before = [value for (value,) in read_rows(_READ, [list(ours)])] if is_part else []
+            before = _settings_now(ours) if is_part else {}
             read_rows(*local_settings(ours))
             yield
             if is_part:
-                read_rows(*local_settings(dict(zip(ours, before, strict=True))))
+                read_rows(*local_settings(before))
     except OperationalError as error:
         if isinstance(error.__cause__, stopped):
             raise TookTooLong(limit, advice) from error
@@ -70,7 +68,14 @@ def local_settings(values: Mapping[str, str]) -> Statement:
 
     So they work behind a pooler too.
     """
-    return _SET, [list(values), list(values.values())]
+    changes = ["set_config(%s, %s, true)"] * len(values)
+    return f"SELECT {', '.join(changes)}", [*chain.from_iterable(values.items())]
+
+
+def _settings_now(names: Iterable[str]) -> dict[str, str]:
+    current = ", ".join(f"current_setting('{name}')" for name in names)
+    [values] = read_rows(f"SELECT {current}")
+    return dict(zip(names, values, strict=True))
 
 
 def _milliseconds(seconds: float) -> str:
