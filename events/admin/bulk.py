@@ -73,12 +73,12 @@ class BulkJobAdmin(ResolvingAdmin):
         preview_view = self.admin_site.admin_view(self.preview_view)
         start_view = self.for_resolvers(self.start_view)
         change_view = self.for_resolvers(self.change_state_view)
-        stop, go_on = {"change": BulkJobQuerySet.stop}, {"change": BulkJobQuerySet.go_on}
+        stop, resume = {"change": BulkJobQuerySet.stop}, {"change": BulkJobQuerySet.resume}
         return [
             path("preview/", preview_view, name="events_bulkjob_preview"),
             path("start/", start_view, name="events_bulkjob_start"),
             path("<int:job_id>/stop/", change_view, stop, name="events_bulkjob_stop"),
-            path("<int:job_id>/go-on/", change_view, go_on, name="events_bulkjob_go_on"),
+            path("<int:job_id>/go-on/", change_view, resume, name="events_bulkjob_resume"),
             *super().get_urls(),
         ]
 
@@ -157,7 +157,7 @@ class BulkJobAdmin(ResolvingAdmin):
             "created_at": event_html.moment_and_ago(row.created_at),
             "finished_at": row.finished_at and event_html.moment_and_ago(row.finished_at),
             "may_resolve": self.has_resolve_permission(request),
-            "may_go_on": row.state in (BulkJob.State.STOPPED, BulkJob.State.FAILED),
+            "may_resume": row.state in (BulkJob.State.STOPPED, BulkJob.State.FAILED),
         }
 
     @admin.display(description=gettext_lazy("started"))

@@ -13,7 +13,7 @@ from events.reading.time_limit import TookTooLong
 from sovi_events.storable import storable_message
 
 from .advisory_lock import advisory_lock
-from .batch_size import BatchSize
+from .chunk_size import ChunkSize
 from .transaction import ConcurrentlyActedOn, run_chunk
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ def run(
 
 
 def _run(job_id: int, interrupted: Callable[[], bool], on_progress: OnProgress) -> BulkJob:
-    size = BatchSize()
+    size = ChunkSize()
     while True:
         began = time.perf_counter()
         try:

@@ -10,7 +10,7 @@ from events.models import BulkJob, SystemEvent
 from events.reading.raw_sql import read_rows
 from events.reading.time_limit import time_limit
 
-from .batch_size import LOCK_SECONDS, STATEMENT_SECONDS, BatchSize
+from .chunk_size import LOCK_SECONDS, STATEMENT_SECONDS, ChunkSize
 
 # Their ranges are those that the index on them finds.
 ACTED_ON = """
@@ -35,7 +35,7 @@ class Chunk(NamedTuple):
     is_full: bool
 
 
-def run_chunk(job_id: int, size: BatchSize) -> Chunk:
+def run_chunk(job_id: int, size: ChunkSize) -> Chunk:
     """Do one chunk of a job, or end it where it is through or was asked to stop.
 
     Raises `ConcurrentlyActedOn`, `TookTooLong`, and OperationalError where PostgreSQL broke a

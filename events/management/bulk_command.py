@@ -91,7 +91,7 @@ class BulkCommand(BaseCommand):
             raise CommandError("Give filters, or --all, or --ids, or --job.")
         by = Actor(f"{getpass.getuser()}@{socket.gethostname()}", kind, "command")
         if job is not None:
-            self._go_on(job)
+            self._resume(job)
         elif ids is not None:
             self._act_on(ids, by, reason)
         else:
@@ -117,11 +117,11 @@ class BulkCommand(BaseCommand):
             changed = events.act_on_all(self.action, by=by, reason=reason)
             self.stdout.write(f"{changed} {self.done}.")
 
-    def _go_on(self, job_id: int) -> None:
+    def _resume(self, job_id: int) -> None:
         job = BulkJob.objects.filter(pk=job_id, action=self.action).first()
         if job is None:
             raise CommandError(f"There is no job {job_id} to {self.action} events.")
-        BulkJob.objects.filter(pk=job_id).go_on()
+        BulkJob.objects.filter(pk=job_id).resume()
         job.refresh_from_db()
         self._run(job)
 

@@ -20,7 +20,7 @@ class BulkJobQuerySet(models.QuerySet["BulkJob"]):
         """Ask the runners of those that are open to end; return how many were asked."""
         return self.open().update(state=BulkJob.State.STOPPING)
 
-    def go_on(self) -> int:
+    def resume(self) -> int:
         """Let those that were stopped or failed go on where they are; return how many do."""
         over = (BulkJob.State.STOPPED, BulkJob.State.FAILED)
         return self.filter(state__in=over).update(

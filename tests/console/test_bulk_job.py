@@ -19,7 +19,7 @@ from django.db import connection, connections
 from patience import eventually
 
 from events.bulk import advisory_lock
-from events.bulk.batch_size import MAX_ROWS, TARGET_SECONDS, BatchSize
+from events.bulk.chunk_size import MAX_ROWS, TARGET_SECONDS, ChunkSize
 from events.bulk.runner import run
 from events.models import BulkJob, EventAction, SystemEvent
 from sovi_events import database
@@ -133,7 +133,7 @@ def test_a_sparse_filter_is_looked_for_in_growing_ranges_of_ids() -> None:
 
 
 def test_the_batch_size_follows_the_time_taken() -> None:
-    size = BatchSize(rows=100, ids=1000)
+    size = ChunkSize(rows=100, ids=1000)
     size.adapt(TARGET_SECONDS / 2, is_full=True)
     assert (size.rows, size.ids) == (200, 1000)
     size.adapt(TARGET_SECONDS * 2, is_full=True)
@@ -160,7 +160,7 @@ def test_it_stops_between_chunks_when_asked_and_goes_on_when_told() -> None:
     assert 0 < stopped.changed < 1000
     assert len(unresolved()) == 1000 - stopped.changed
     assert run(job.pk) == stopped  # nothing happens to it by itself
-    assert BulkJob.objects.filter(pk=job.pk).go_on() == 1
+    assert BulkJob.objects.filter(pk=job.pk).resume() == 1
     done = run(job.pk)
     assert done and (done.state, done.changed) == ("done", 1000)
     assert unresolved() == []
@@ -172,7 +172,7 @@ def test_a_job_that_has_ended_is_neither_stopped_nor_continued() -> None:
     job = run(make_job().pk)
     assert job
     assert BulkJob.objects.filter(pk=job.pk).stop() == 0
-    assert BulkJob.objects.filter(pk=job.pk).go_on() == 0
+    assert BulkJob.objects.filter(pk=job.pk).resume() == 0
 
 
 def test_of_two_runners_one_does_nothing() -> None:

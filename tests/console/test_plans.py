@@ -17,7 +17,7 @@ from bench import mixture
 from bench.fill import account_id, device_id, fill
 from events.admin.neighbours import around
 from events.api.pagination import Cursor
-from events.bulk.batch_size import BatchSize
+from events.bulk.chunk_size import ChunkSize
 from events.bulk.confirmation import start
 from events.bulk.preview import preview
 from events.bulk.transaction import run_chunk
@@ -176,8 +176,8 @@ def test_a_bulk_job_and_its_preview_read_along_indexes(
     seen = preview(action, serialise(as_query(filters)))
     job = start(seen, by=Actor("ada", "human", "api"), reason=None)
     with each_bounded() as explained:
-        for ids in (BatchSize.ids, ROWS // 4):
-            run_chunk(job.pk, BatchSize(rows=20, ids=ids))
+        for ids in (ChunkSize.ids, ROWS // 4):
+            run_chunk(job.pk, ChunkSize(rows=20, ids=ids))
     assert explained
 
 

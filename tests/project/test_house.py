@@ -84,6 +84,17 @@ def test_a_room_imports_nothing_from_above_it(importer: str, never: str) -> None
     assert found == set()
 
 
+def test_models_import_no_other_room_but_the_value_of_a_filter() -> None:
+    found = {
+        other
+        for module in modules()
+        if is_in(module, "events.models")
+        for other in imported(module)
+        if is_in(other, "events") and not is_in(other, "events.models")
+    }
+    assert found == {"events.filters.event_filter"}
+
+
 def test_no_modules_import_each_other_in_a_circle() -> None:
     arrows = {name: {it for it in imported(name) if it in modules()} for name in modules()}
     for name, direct in arrows.items():

@@ -14,7 +14,7 @@ MAX_ROWS = 5000
 
 
 @dataclass
-class BatchSize:
+class ChunkSize:
     """Events changed and ids looked through by the next transaction, at most.
 
     Where few match, it is the ids that take the time; where all do, the events.
