@@ -111,7 +111,7 @@ FROM (
     SELECT number, state, odd, amount, account, (ARRAY['tiktok', 'instagram'])[account %% 2 + 1]
             AS platform, kinds.*,
         CASE WHEN odd BETWEEN 0.5 AND 0.51 AND number < %(rows)s / 3 THEN %(silent_device)s
-             ELSE (account * 7 + which %% (account %% 3 + 1)) %% (%(devices)s - 1) + 1
+             ELSE (account * 11 + which %% (account %% 3 + 1)) %% (%(devices)s - 1) + 1
         END AS device,
         %(end)s::timestamptz - interval '1 day' * %(days)s * (1 - number::float8 / %(rows)s)
             - CASE WHEN late < 0.001 THEN interval '1 hour' * late * 3000 ELSE '0' END AS at
