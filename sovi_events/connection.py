@@ -60,7 +60,7 @@ class SharedConnection:
                 self._connection = None
 
     def _usable(self) -> psycopg.Connection[dict[str, Any]]:
-        if self._connection is not None and _is_stale(self._connection.fileno()):
+        if self._connection is not None and is_stale(self._connection.fileno()):
             self._connection.close()
             self._connection = None
         if self._connection is None:
@@ -118,7 +118,7 @@ class AsyncSharedConnection:
         self, loop: asyncio.AbstractEventLoop
     ) -> psycopg.AsyncConnection[dict[str, Any]]:
         connection = self._of_loop.get(loop)
-        if connection is not None and _is_stale(connection.fileno()):
+        if connection is not None and is_stale(connection.fileno()):
             del self._of_loop[loop]
             await connection.close()
             connection = None
@@ -188,7 +188,7 @@ def _parameters() -> dict[str, Any]:
     return defaults | database.parameters() | {"client_encoding": "utf8"}
 
 
-def _is_stale(socket: int) -> bool:
+def is_stale(socket: int) -> bool:
     """Whether the server sent something unasked, as it does before it closes."""
     poll = select.poll()
     poll.register(socket, select.POLLIN)

@@ -7,12 +7,12 @@ import knox.auth
 import rest_framework.authentication
 from django.utils import timezone
 from drf_spectacular.contrib.knox_auth_token import KnoxTokenScheme
-from knox.crypto import hash_token
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from events.models import ApiToken
 from events.models.actor import Actor
+from events.web.authentication import find_token
 
 
 class TokenAuthentication(knox.auth.TokenAuthentication):  # type: ignore[misc]  # no types
@@ -24,10 +24,11 @@ class TokenAuthentication(knox.auth.TokenAuthentication):  # type: ignore[misc] 
 
     def authenticate_credentials(self, token: bytes) -> tuple[Any, ApiToken]:
         try:
-            digest = hash_token(token.decode())
-            found = ApiToken.objects.select_related("user").get(digest=digest)
-        except (UnicodeDecodeError, ApiToken.DoesNotExist):
-            raise AuthenticationFailed("Invalid token.") from None
+            found = find_token(token.decode())
+        except UnicodeDecodeError:
+            found = None
+        if found is None:
+            raise AuthenticationFailed("Invalid token.")
         if found.expiry is not None and found.expiry <= timezone.now():
             raise AuthenticationFailed("This token has expired.")
         if not found.user.is_active:

@@ -1,12 +1,13 @@
 """`GET /api/logs/stream`, a plain async view: REST framework refuses to serve event streams."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
-from asgiref.sync import sync_to_async
+import psycopg
 from django.core.exceptions import TooManyFieldsSent
-from django.db import OperationalError
+from django.db import OperationalError, connections
 from django.http import (
     HttpRequest,
     HttpResponseBase,
@@ -18,13 +19,13 @@ from django.views.decorators.csrf import csrf_exempt
 from rest_framework.exceptions import ValidationError
 
 from events.filters.query_string import InvalidQuery, read_query
+from events.filters.search.normalise import names_subjects
 from events.stream.client import Client
 from events.stream.hub import TooManyStreams, current_hub
 from events.stream.messages import retry
 from events.stream.selection import Selection
-from events.web.authentication import Credential, authenticate
-from events.web.permissions import VIEW
-from events.web.release import close_connections, release_request
+from events.web.authentication import key_of
+from events.web.release import release_request
 
 from .query import ParsedField, QuerySerializer, WholeNumberField
 
@@ -51,17 +52,17 @@ async def stream(request: HttpRequest) -> HttpResponseBase:
         return _error(405, f'Method "{request.method}" not allowed.', Allow="GET")
     hub = current_hub()
     try:
-        async with hub.auth_semaphore:
-            credential, allowed = await _ask(request)
-        if credential is None:
+        key = key_of(request)
+        found = await hub.find_credentials([key]) if key else {}
+        if not found:
             detail = "Authentication credentials were not provided or are not valid."
             return _error(401, detail, WWW_Authenticate="Token")
+        [(credential, allowed)] = found.items()
         if not allowed:
             return _error(403, "You do not have permission to perform this action.")
-        async with hub.auth_semaphore:
-            selection = await _select(request.GET)
+        selection = await _select(request.GET)
         asked = StreamQuerySerializer.read(request.GET)
-    except OperationalError:
+    except (psycopg.OperationalError, OperationalError, OSError):
         return _error(503, "The database cannot be reached.", Retry_After=str(AGAIN_SECONDS))
     except InvalidQuery as error:
         return JsonResponse(error.errors, status=400)
@@ -84,27 +85,19 @@ async def stream(request: HttpRequest) -> HttpResponseBase:
     return StreamingHttpResponse(_chunks(client), content_type="text/event-stream", headers=HEADERS)
 
 
-async def _ask(request: HttpRequest) -> tuple[Credential | None, bool]:
-    """Return what the request has shown, and whether that allows to read events."""
-    try:
-        shown = await authenticate(request)
-        if shown is None:
-            return None, False
-        user, credential = shown
-        return credential, await user.ahas_perm(VIEW)
-    finally:
-        await close_connections()
-
-
 async def _select(query: QueryDict) -> Selection:
     """Raises InvalidQuery."""
-    if "q" not in query:
-        return _selection(query)
-    # A search that names a device or an account looks it up.
+    if any(map(names_subjects, query.getlist("q"))):
+        return await asyncio.to_thread(_look_up, query)
+    return _selection(query)
+
+
+def _look_up(query: QueryDict) -> Selection:
+    """Make the selection of a search whose names are looked up, on a connection of Django's."""
     try:
-        return await sync_to_async(_selection)(query)
+        return _selection(query)
     finally:
-        await close_connections()
+        connections.close_all()
 
 
 def _selection(query: QueryDict) -> Selection:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
@@ -11,20 +12,17 @@ from weakref import WeakKeyDictionary
 import psycopg
 from django.conf import settings
 
-from events.web.authentication import Credential
+from events.web.authentication import Credential, Key, find_credentials
 from events.web.connection_pool import Readers
+from events.web.permissions import VIEW
 
 from .follower import Follower
-from .recheck import still_allowed
 from .selection import Selection
 
 CLOSING_SECONDS = 1.0
 """How long a stream that is blocked in sending may take to end when the server stops."""
 
 QUERY_SECONDS = 10.0
-MAX_CONCURRENT_AUTH = 8
-"""How many requests at once are asked for their credentials, each on a connection of Django's: when
-a server comes back, all its clients do."""
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +74,6 @@ class Hub:
         self.clients: dict[Stream, asyncio.Task[Any]] = {}
         self.follower = self._new_follower()
         self.readers = Readers()
-        self.auth_semaphore = asyncio.Semaphore(MAX_CONCURRENT_AUTH)
         self.clients_of_user: Counter[object] = Counter()
         self._running: asyncio.Task[None] | None = None
         self._resting: set[asyncio.Task[None]] = set()
@@ -98,7 +95,7 @@ class Hub:
         self.clients_of_user[client.credential.user_id] += 1
         task.add_done_callback(lambda _: self.leave(client))
         if self._running is None:
-            self.follower, self.readers = self._new_follower(), Readers()
+            self.follower = self._new_follower()
             self._running = asyncio.create_task(self._run(self.follower, self.readers))
             self._running.add_done_callback(self._ended)
 
@@ -111,13 +108,27 @@ class Hub:
         if not self.clients and self._running is not None:
             self._resting.add(self._running)  # asyncio itself holds tasks weakly
             self._running.cancel()
-            self._running = None
+            self._rest()
 
     def close(self) -> None:
         """End every stream: those that wait at once, those blocked in sending a second later."""
         self.closing = True
         self._wake_all()
         asyncio.get_running_loop().call_later(CLOSING_SECONDS, self._cut_all)
+
+    async def find_credentials(self, keys: Collection[Key]) -> dict[Credential, bool]:
+        """Return those of the keys that are valid, and whether they may read events.
+
+        Waits where many ask at once: when a server comes back, all its clients do. Raises
+        psycopg.Error, TimeoutError and OSError.
+        """
+        readers = self.readers
+        try:
+            async with readers.connection() as connection, asyncio.timeout(QUERY_SECONDS):
+                return await find_credentials(connection, keys, VIEW)
+        finally:
+            if self._running is None:
+                await readers.close_idle(0.0)
 
     def selections(self) -> set[Selection]:
         return {client.selection for client in self.clients if client.selection is not None}
@@ -127,7 +138,7 @@ class Hub:
             async with asyncio.TaskGroup() as group:
                 group.create_task(follower.run())
                 group.create_task(self._watch(readers))
-                group.create_task(self._recheck(readers))
+                group.create_task(self._recheck())
         finally:
             await readers.close()
 
@@ -144,22 +155,25 @@ class Hub:
                     client.wake()
             await readers.close_idle()
 
-    async def _recheck(self, readers: Readers) -> None:
+    async def _recheck(self) -> None:
         """End the streams of users who may no longer read them; coming back they learn why."""
         while True:
             await asyncio.sleep(self.limits.recheck_seconds)
             clients = list(self.clients)
-            credentials = {client.credential for client in clients}
             try:
-                async with readers.connection() as connection, asyncio.timeout(QUERY_SECONDS):
-                    allowed = await still_allowed(connection, credentials)
+                found = await self.find_credentials({client.credential[:2] for client in clients})
             except (psycopg.Error, TimeoutError, OSError) as error:
                 logger.warning("Permissions of open streams could not be checked: %s", error)
                 continue
             for client in clients:
-                if client.credential not in allowed:
+                if not found.get(client.credential):
                     logger.info("A stream's user may no longer read it: ended")
                     client.end()
+
+    def _rest(self) -> None:
+        """The next client starts anew: what runs closes its readers when it ends."""
+        self._running = None
+        self.readers = Readers()
 
     def _new_follower(self) -> Follower:
         return Follower(changed=self._wake_all, selections=self.selections)
@@ -176,7 +190,7 @@ class Hub:
         self._resting.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("The event stream ended, cutting its clients", exc_info=error)
-            self._running = None
+            self._rest()
             self._cut_all()
 
 

@@ -1,43 +1,149 @@
-"""Whose request it is, told asynchronously: for views that Django REST framework can't serve."""
+"""Whose request it is, and what they may do, asked in one query of each request and kept by none.
 
-from datetime import UTC, datetime
-from typing import Literal, NamedTuple
+A revoked token, a user who was deactivated or lost a permission are felt at the next request.
+"""
 
-from django.contrib.auth.models import AbstractUser
+from collections.abc import Collection
+from typing import Any, Literal, NamedTuple
+
+import psycopg
+from django.conf import settings
+from django.contrib.auth import (
+    BACKEND_SESSION_KEY,
+    HASH_SESSION_KEY,
+    SESSION_KEY,
+    get_user_model,
+)
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from django.db import DEFAULT_DB_ALIAS
 from django.http import HttpRequest
+from django.utils.crypto import constant_time_compare
 from knox.crypto import hash_token
 from knox.settings import knox_settings
 
 from events.models import ApiToken
+from events.reading.raw_sql import read_rows
+
+Connection = psycopg.AsyncConnection[Any]
+
+# As Django's ModelBackend has it, but for superusers, who may do everything.
+_PERMISSIONS = """
+ARRAY(
+    SELECT app_label || '.' || codename
+    FROM auth_permission
+    JOIN django_content_type ON django_content_type.id = auth_permission.content_type_id
+    WHERE auth_permission.id IN (
+        SELECT permission_id FROM auth_user_user_permissions WHERE user_id = auth_user.id
+        UNION ALL
+        SELECT permission_id FROM auth_group_permissions JOIN auth_user_groups USING (group_id)
+        WHERE user_id = auth_user.id
+    )
+)
+"""
+_MAY = f"(is_superuser OR %(permission)s = ANY({_PERMISSIONS}))"
+
+_TOKEN, _USER = (
+    [field.attname for field in model._meta.concrete_fields] for model in (ApiToken, User)
+)
+
+SELECT_TOKEN = f"""
+SELECT {", ".join(f"events_api_token.{column}" for column in _TOKEN)},
+       {", ".join(f"auth_user.{column}" for column in _USER)}, {_PERMISSIONS}
+FROM events_api_token JOIN auth_user ON auth_user.id = events_api_token.user_id
+WHERE digest = %s
+"""  # noqa: S608 - the models' columns
+
+SELECT_BEARERS = f"""
+SELECT digest, auth_user.id, {_MAY}
+FROM events_api_token JOIN auth_user ON auth_user.id = events_api_token.user_id
+WHERE digest = ANY(%(keys)s) AND (expiry IS NULL OR expiry > now()) AND is_active
+"""  # noqa: S608
+
+SELECT_SESSIONS = """
+SELECT session_key, session_data FROM django_session
+WHERE session_key = ANY(%(keys)s) AND expire_date > now()
+"""
+
+SELECT_USERS = f"""
+SELECT id, password, {_MAY} FROM auth_user WHERE id = ANY(%(keys)s) AND is_active
+"""  # noqa: S608
+
+
+Kind = Literal["token", "session"]
+Key = tuple[Kind, str]
+"""What a request shows: a token's digest, or a session's key."""
 
 
 class Credential(NamedTuple):
-    """What a request has shown: `key` is the token's digest, or the session's key."""
+    """A key that is valid, and whose it is."""
 
-    kind: Literal["token", "session"]
+    kind: Kind
     key: str
     user_id: int
 
 
-async def authenticate(request: HttpRequest) -> tuple[AbstractUser, Credential] | None:
-    """Return the active user of the request's token or session; None without a valid one.
+def find_token(token: str) -> ApiToken | None:
+    """Return a token with its user, who knows what they may do; both may be past their time.
 
-    A token that is not valid is never made up for by a session.
+    The digest is the key, and can't be guessed from the time that a look-up takes.
     """
+    for row in read_rows(SELECT_TOKEN, [hash_token(token)]):
+        found: ApiToken = ApiToken.from_db(DEFAULT_DB_ALIAS, _TOKEN, row[: len(_TOKEN)])
+        found.user = User.from_db(DEFAULT_DB_ALIAS, _USER, row[len(_TOKEN) : -1])
+        if not found.user.is_superuser:
+            # Where ModelBackend keeps them; did it no longer look there, it would ask for them.
+            found.user._perm_cache = set(row[-1])
+        return found
+    return None
+
+
+def key_of(request: HttpRequest) -> Key | None:
+    """Return what the request shows. Whatever token there is, no session makes up for it."""
     scheme, _, token = request.headers.get("Authorization", "").strip().partition(" ")
     if scheme.lower() == knox_settings.AUTH_HEADER_PREFIX.lower():
-        return await _bearer(token.strip())
-    user = await request.auser()
-    if not isinstance(user, AbstractUser) or not user.is_active:
-        return None
-    return user, Credential("session", str(request.session.session_key), user.pk)
+        return "token", hash_token(token.strip())
+    session = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+    return ("session", session) if session else None
 
 
-async def _bearer(token: str) -> tuple[AbstractUser, Credential] | None:
-    # The digest is the key, and a digest can't be guessed from the time that a look-up takes.
-    digest = hash_token(token)
-    found = await ApiToken.objects.select_related("user").filter(digest=digest).afirst()
-    if found is None or (found.expiry is not None and found.expiry <= datetime.now(UTC)):
-        return None
-    user: AbstractUser = found.user
-    return (user, Credential("token", digest, user.pk)) if user.is_active else None
+async def find_credentials(
+    connection: Connection, keys: Collection[Key], permission: str
+) -> dict[Credential, bool]:
+    """Return those of the keys that are valid, of active users, and whether these may do that.
+
+    However many they are: in one query the tokens, in two the sessions.
+    """
+    digests = [key for kind, key in keys if kind == "token"]
+    bearers = await _read(connection, SELECT_BEARERS, digests, permission)
+    found = {Credential("token", digest, user_id): may for digest, user_id, may in bearers}
+    rows = await _read(connection, SELECT_SESSIONS, [key for kind, key in keys if kind != "token"])
+    sessions = {key: Session(session_data=data).get_decoded() for key, data in rows}
+    user_ids = {int(session.get(SESSION_KEY, 0)) for session in sessions.values()}
+    users = await _read(connection, SELECT_USERS, user_ids, permission)
+    for user_id, password, may in users:
+        user = get_user_model()(pk=user_id, password=password)
+        for key, session in sessions.items():
+            if _is_logged_in(user, session):
+                found[Credential("session", key, user_id)] = may
+    return found
+
+
+async def _read(
+    connection: Connection, statement: str, keys: Collection[Any], permission: str = ""
+) -> list[tuple[Any, ...]]:
+    if not keys:
+        return []
+    params = {"keys": list(keys), "permission": permission}
+    return await (await connection.execute(statement.encode(), params)).fetchall()
+
+
+def _is_logged_in(user: AbstractBaseUser, session: dict[str, Any]) -> bool:
+    """Whether it is this user's session, as Django has it: one of before their password is not."""
+    hashes = (user.get_session_auth_hash(), *user.get_session_auth_fallback_hash())
+    return (
+        session.get(SESSION_KEY) == str(user.pk)
+        and session.get(BACKEND_SESSION_KEY) in settings.AUTHENTICATION_BACKENDS
+        and any(constant_time_compare(session.get(HASH_SESSION_KEY, ""), it) for it in hashes)
+    )

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 
 from sovi_events import database
+from sovi_events.connection import is_stale
 from sovi_events.loaders import TOLERANT
 
 # A server that vanished without a word is noticed within half a minute.
@@ -30,8 +31,9 @@ _unwanted: set[asyncio.Future[psycopg.AsyncConnection[Any]]] = set()
 
 async def connect(application_name: str) -> psycopg.AsyncConnection[Any]:
     """Open a connection in autocommit. Raises psycopg.OperationalError."""
-    # In a thread: the embedded server may have to be started first.
-    params = await asyncio.to_thread(database.parameters)
+    # The embedded server may have to be started first, which takes a while.
+    embedded = database.is_embedded()
+    params = await asyncio.to_thread(database.parameters) if embedded else database.parameters()
     opening = asyncio.ensure_future(
         psycopg.AsyncConnection.connect(
             **{**_DEFAULTS, **params, **_OURS, "application_name": application_name},
@@ -72,7 +74,7 @@ class Readers:
     async def connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
         """Lend a connection for the queries of one page; never hold it while sending."""
         async with self._free:
-            connection = self._idle.pop()[1] if self._idle else await connect(self._name)
+            connection = self._idle_connection() or await connect(self._name)
             try:
                 yield connection
             except BaseException:
@@ -82,6 +84,14 @@ class Readers:
                 await connection.close()
             else:
                 self._idle.append((time.monotonic(), connection))
+
+    def _idle_connection(self) -> psycopg.AsyncConnection[Any] | None:
+        while self._idle:
+            _, connection = self._idle.pop()
+            if not is_stale(connection.fileno()):
+                return connection
+            connection.pgconn.finish()
+        return None
 
     async def close(self) -> None:
         """Close them all, those that are lent once they come back."""

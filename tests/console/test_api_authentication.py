@@ -12,6 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from events.models import ApiToken, EventAction, SystemEvent
+from events.web.authentication import find_token
 
 pytestmark = pytest.mark.django_db
 Bearer = Callable[..., Client]
@@ -87,9 +88,49 @@ def test_one_query_finds_the_token_among_many(
     user = User.objects.get()
     for _ in range(5):
         ApiToken.objects.create(user, expiry=timedelta(days=-1))
-    # The token with its user, the user's permissions, those of the groups.
-    with django_assert_num_queries(3):
+    # It, its user, and what they may do by themselves and by their groups.
+    with django_assert_num_queries(1):
         assert client.get("/api/events/catalog").status_code == 200
+
+
+LOSSES: dict[str, tuple[Callable[[], Any], int]] = {
+    "the token was revoked": (lambda: ApiToken.objects.all().delete(), 401),
+    "the token expired": (lambda: ApiToken.objects.update(expiry=timezone.now()), 401),
+    "the user was deactivated": (lambda: User.objects.update(is_active=False), 401),
+    "the group was left": (lambda: User.objects.get().groups.clear(), 403),
+    "the group lost the permission": (
+        lambda: Group.objects.get(name="Event viewers").permissions.clear(),
+        403,
+    ),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_loss_is_felt_at_the_next_request(bearer: Bearer, loss: str) -> None:
+    client = bearer(group="Event viewers")
+    assert client.get("/api/events").status_code == 200
+    lose, status = LOSSES[loss]
+    lose()
+    assert client.get("/api/events").status_code == status
+
+
+@pytest.mark.parametrize("is_superuser", [False, True])
+@pytest.mark.parametrize("is_active", [False, True])
+def test_a_token_allows_what_django_allows_its_user(is_active: bool, is_superuser: bool) -> None:
+    user = User.objects.create_user("ada", is_active=is_active, is_superuser=is_superuser)
+    user.user_permissions.set(Permission.objects.filter(codename__startswith="add_"))
+    user.groups.set(Group.objects.all())
+    other = User.objects.create_user("bob")
+    other.user_permissions.set(Permission.objects.filter(codename__startswith="delete_"))
+    found = find_token(ApiToken.objects.create(user)[1])
+    assert found is not None
+    assert found == ApiToken.objects.get(user=user)
+    asked = User.objects.get(username="ada")
+    assert found.user == asked
+    assert bool(asked.get_all_permissions()) == is_active
+    assert found.user.get_all_permissions() == asked.get_all_permissions()
+    for permission in ("events.view_systemevent", "auth.add_user", "auth.delete_user"):
+        assert found.user.has_perm(permission) == asked.has_perm(permission)
 
 
 def test_a_user_without_groups_may_not_read(bearer: Bearer) -> None:

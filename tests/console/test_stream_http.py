@@ -28,7 +28,7 @@ from streaming import (
 )
 
 from events.models import ApiToken, Device, SystemEvent
-from events.stream.hub import MAX_CONCURRENT_AUTH
+from events.web.connection_pool import MAX_READERS
 from events.web.event_json import represent
 from sovi_events.statements import COLUMNS
 
@@ -332,7 +332,7 @@ def test_clients_that_all_come_at_once_take_few_database_connections(server, tok
             while not select.select([one], [], [], 0.01)[0]:
                 most = max(most, connected())
         # A closed one is counted until its process has ended: beside other work that takes a while.
-        assert most - before <= 3 * MAX_CONCURRENT_AUTH < len(sockets) / 2
+        assert most - before <= 3 * MAX_READERS < len(sockets) / 2
 
 
 def test_open_streams_hold_no_database_connection_and_no_thread(server) -> None:

@@ -1,5 +1,7 @@
 """Who loses the right to read the stream while it is open is cut, and told why on coming back."""
 
+import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -11,14 +13,25 @@ from django.contrib.auth.models import Group
 from django.contrib.sessions.models import Session
 from django.db.models import F
 from django.test import Client as Browser
+from django.test import RequestFactory
 from patience import eventually
-from streaming import Stream, insert, run_server, writer
+from streaming import Stream, a_hub, collecting, insert, run_server, until, writer
 
+from events.api.stream import stream
 from events.models import ApiToken
+from events.web.authentication import key_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PATH = "/api/logs/stream"
+OPEN = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+CUT_READERS = """
+SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = 'sovi stream reader'
+"""
 CHECKS = """
 SELECT query_start FROM pg_stat_activity
 WHERE datname = current_database() AND application_name = 'sovi stream reader'
@@ -109,8 +122,8 @@ def test_who_may_still_read_it_reads_on_over_many_checks(
     url: str, user: Any, show: Callable[[Any], dict[str, str]]
 ) -> None:
     with httpx.stream("GET", url + PATH, headers=show(user), timeout=15) as answer:
-        stream = Stream(answer)
-        stream.next(lambda message: message.id)
+        lines = Stream(answer)
+        lines.next(lambda message: message.id)
         checked = set()
         with writer(autocommit=True) as connection:
 
@@ -120,4 +133,40 @@ def test_who_may_still_read_it_reads_on_over_many_checks(
 
             eventually(checked_often)
             event_id = insert(connection)
-        assert stream.event().json["id"] == event_id
+        assert lines.event().json["id"] == event_id
+
+
+@pytest.mark.parametrize("show", [by_token, by_session])
+def test_to_begin_it_takes_no_thread_and_no_connection_of_djangos(
+    user: Any, show: Callable[[Any], dict[str, str]]
+) -> None:
+    async def scenario() -> None:
+        for query, status in {"": 200, "q=lost+severity:error": 200, "severity=bad": 400}.items():
+            request = RequestFactory().get(f"{PATH}?{query}", headers=shown)
+            assert (await stream(request)).status_code == status
+        assert threading.active_count() == threads
+        await until(lambda: opened() <= before)  # one that was closed takes a while to end
+
+    def opened() -> Any:
+        with writer() as connection:
+            return connection.execute(OPEN).fetchone()
+
+    shown, threads, before = show(user), threading.active_count(), opened()
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("show", [by_token, by_session])
+def test_a_connection_that_was_cut_meanwhile_is_not_asked(
+    user: Any, show: Callable[[Any], dict[str, str]]
+) -> None:
+    async def scenario() -> None:
+        async with a_hub() as hub, collecting(hub):
+            for _ in range(2):
+                assert await hub.find_credentials([key])
+                with writer(autocommit=True) as connection:
+                    connection.execute(CUT_READERS)
+
+    request = RequestFactory().get(PATH, headers=show(user))
+    key = key_of(request)
+    assert key is not None
+    asyncio.run(scenario())

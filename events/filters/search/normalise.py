@@ -51,6 +51,14 @@ def read_search(text: str, *, now: datetime | None = None) -> Search:
     )
 
 
+def names_subjects(text: str) -> bool:
+    """Whether to read the search asks the database, as devices or accounts are named."""
+    try:
+        return any(_names(parse(text)))
+    except SearchError:
+        return False
+
+
 def _names(query: Search) -> Iterator[Value]:
     for term in query.terms:
         if isinstance(term.what, Column) and term.what.key in _NAMED:
