@@ -9,24 +9,29 @@ from functools import partial
 from types import FrameType
 from typing import Any
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sovi_site.settings")
-django_application = get_asgi_application()
+django.setup(set_prefix=False)
 
 from django.conf import settings  # noqa: E402 - needs Django set up
 
 from events.bulk.workers import workers  # noqa: E402
 from events.stream.hub import current_hub  # noqa: E402
+from sovi_site.handler import Handler  # noqa: E402
+from sovi_site.health import healthz  # noqa: E402
 
+handler = Handler()
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
-    else:
+    elif scope["type"] == "http":
         await _request(scope, receive, send)
+    else:
+        raise ValueError(f"This speaks HTTP, not {scope['type']}.")
 
 
 async def _lifespan(receive: Any, send: Any) -> None:
@@ -37,6 +42,7 @@ async def _lifespan(receive: Any, send: Any) -> None:
             workers.watch(settings.SOVI_BULK_WATCH_SECONDS)
         else:
             await asyncio.to_thread(workers.close)
+            await asyncio.to_thread(handler.close)
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return
@@ -58,6 +64,9 @@ def _end_streams_on_signals() -> None:
 
 
 async def _request(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    if scope["path"].removeprefix(scope.get("root_path", "")) == "/healthz":
+        await healthz(scope, receive, send)
+        return
     complete = False
 
     async def watched_send(message: Mapping[str, Any]) -> None:
@@ -65,7 +74,7 @@ async def _request(scope: dict[str, Any], receive: Any, send: Any) -> None:
         await send(message)
         complete = message["type"] == "http.response.body" and not message.get("more_body", False)
 
-    await django_application(scope, receive, watched_send)
+    await handler(scope, receive, watched_send)
     if not complete:
         # Cut in the middle: who does not read would keep the server from closing the connection.
         transport = getattr(getattr(send, "__self__", None), "transport", None)

@@ -44,8 +44,8 @@ def secret_key(env: Env) -> str:
 _env = Env()
 
 
-def _count(name: str, default: int) -> int:
-    return _env.int(name, default, validate=validate.Range(min=1))
+def _count(name: str, default: int, *, least: int = 1) -> int:
+    return _env.int(name, default, validate=validate.Range(min=least))
 
 
 def _seconds(name: str, default: float, *, longest: float) -> float:
@@ -75,6 +75,8 @@ try:
     HTTPS = _env.bool("DJANGO_HTTPS", False)
     TIME_ZONE = _env.str("SOVI_TIME_ZONE", "UTC", validate=_is_time_zone)
     TOKEN_DAYS = _count("SOVI_TOKEN_DAYS", 365)
+    SOVI_DATABASE_CONNECTIONS = _count("SOVI_DATABASE_CONNECTIONS", 10, least=0)
+    SOVI_DATABASE_WAIT_SECONDS = _seconds("SOVI_DATABASE_WAIT_SECONDS", 5.0, longest=600)
     SOVI_QUERY_TIMEOUT_SECONDS = _seconds("SOVI_QUERY_TIMEOUT_SECONDS", 5.0, longest=600)
     SOVI_STREAM_KEEPALIVE_SECONDS = _seconds("SOVI_STREAM_KEEPALIVE_SECONDS", 15.0, longest=60)
     SOVI_STREAM_RECHECK_SECONDS = _seconds("SOVI_STREAM_RECHECK_SECONDS", 30.0, longest=60)

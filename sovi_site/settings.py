@@ -7,6 +7,7 @@ from csp.constants import NONE, SELF
 from sovi_events import database
 from sovi_site import env
 from sovi_site.env import *  # noqa: F403 - its names are those of the settings
+from sovi_site.postgresql.pool import pool_options
 
 INSTALLED_APPS = [
     "events",
@@ -29,12 +30,18 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+# Of async views (the stream, static files): what never waits for anything.
+ASYNC_MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.middleware.common.CommonMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -60,8 +67,11 @@ DATABASES = {
     "default": {
         "ENGINE": "sovi_site.postgresql",
         "NAME": database.configured_name(),
-        # Under ASGI a request's thread is not the next request's: a kept connection would leak.
+        # A request gives its connection back to the pool, or closes it where there is none.
         "CONN_MAX_AGE": 0,
+        "OPTIONS": {
+            "pool": pool_options(env.SOVI_DATABASE_CONNECTIONS, env.SOVI_DATABASE_WAIT_SECONDS),
+        },
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -143,4 +153,6 @@ LOGGING = {
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "INFO"},
+    # It tells of each connection that a request borrows.
+    "loggers": {"psycopg.pool": {"level": "WARNING"}},
 }

@@ -5,7 +5,8 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from events.api.stream import stream
-from sovi_site.health import healthz, readyz
+from sovi_site.health import readyz
+from sovi_site.static_files import static_file
 
 handler500 = "events.api.errors.server_error"
 
@@ -15,6 +16,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/logs/stream", stream, name="stream"),
     path("api/", include("events.api.urls")),
-    path("healthz", healthz),
     path("readyz", readyz),
+    path("static/<path:path>", static_file),
 ]

@@ -1,6 +1,7 @@
 """Every refusal as JSON: `{"detail": ...}`, or the reasons by field or parameter."""
 
 import logging
+import sys
 from typing import Any
 
 import psycopg
@@ -55,16 +56,18 @@ def _as_api_exception(error: Exception) -> Exception:
             return PayloadTooLarge()
         case SuspiciousOperation() | BadRequest() | MultiPartParserError():
             return exceptions.ParseError("Malformed request.")
-        case OperationalError() | InterfaceError() | InternalError() if _may_pass(error):
+        case _ if _may_pass(error):
             logger.error("The database can't answer", exc_info=error)
             return ServiceUnavailable()
     return error
 
 
-def _may_pass(error: Exception) -> bool:
-    # What went wrong inside the server may do so every time; a standby becomes a primary.
-    read_only = psycopg.errors.ReadOnlySqlTransaction
-    return not isinstance(error, InternalError) or isinstance(error.__cause__, read_only)
+def _may_pass(error: BaseException | None) -> bool:
+    """Whether the database can't answer for now, or has no connection left."""
+    if isinstance(error, InternalError):
+        # What went wrong inside the server may do so every time; a standby becomes a primary.
+        return isinstance(error.__cause__, psycopg.errors.ReadOnlySqlTransaction)
+    return isinstance(error, OperationalError | InterfaceError)
 
 
 def _encodable(data: Any) -> Any:
@@ -84,8 +87,18 @@ def not_found(request: HttpRequest, path: str = "") -> JsonResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer where an error came up that nobody foresaw; Django has logged it."""
+    """Answer where an error came up that no view answers; Django has logged it."""
+    if _may_pass(sys.exception()):
+        return unavailable(request)
     if not request.path_info.startswith("/api/"):
         return defaults.server_error(request)
     detail = "The server failed at this request; its log says why."
     return JsonResponse({"detail": detail}, status=500)
+
+
+def unavailable(request: HttpRequest) -> HttpResponse:
+    """Answer where the database can't, or has no connection left: 503, to be asked again."""
+    status, detail = ServiceUnavailable.status_code, ServiceUnavailable.default_detail
+    if request.path_info.startswith("/api/"):
+        return JsonResponse({"detail": detail}, status=status)
+    return HttpResponse(detail, status=status, content_type="text/plain; charset=utf-8")

@@ -1,7 +1,5 @@
 """`GET /api/events/export`: the events that match, as a file."""
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from dataclasses import replace
 
 from django.conf import settings
@@ -9,11 +7,10 @@ from django.http import HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from rest_framework.request import Request
 
-from events.export.formats import FORMATS, Format
+from events.export.formats import FORMATS
 from events.export.pages import IdRange, read
 from events.models.event import SystemEventQuerySet
 from events.reading.raw_sql import read_rows
-from events.web.release import release_request
 from sovi_events.following import settled
 from sovi_events.following.position import MAX_ID
 
@@ -59,14 +56,5 @@ def export_file(request: Request, events: SystemEventQuerySet) -> HttpResponseBa
         "X-Accel-Buffering": "no",
     }
     nothing = replace(extent, through_id=0)
-    content = _chunks(events, nothing if request.method == "HEAD" else extent, FORMATS[name])
+    content = read(events, nothing if request.method == "HEAD" else extent, FORMATS[name])
     return StreamingHttpResponse(content, headers=headers)
-
-
-async def _chunks(
-    events: SystemEventQuerySet, extent: IdRange, file_format: Format
-) -> AsyncGenerator[bytes, None]:
-    await release_request()
-    async with aclosing(read(events, extent, file_format)) as chunks:
-        async for chunk in chunks:
-            yield chunk

@@ -25,7 +25,6 @@ from events.stream.hub import TooManyStreams, current_hub
 from events.stream.messages import retry
 from events.stream.selection import Selection
 from events.web.authentication import key_of
-from events.web.release import release_request
 
 from .query import ParsedField, QuerySerializer, WholeNumberField
 
@@ -105,7 +104,6 @@ def _selection(query: QueryDict) -> Selection:
 
 
 async def _chunks(client: Client) -> AsyncGenerator[bytes, None]:
-    await release_request()
     try:
         async with aclosing(client.chunks()) as chunks:
             async for chunk in chunks:

@@ -12,14 +12,15 @@ from sovi_events import database
 from sovi_events.connection import is_stale
 from sovi_events.loaders import TOLERANT
 
-# A server that vanished without a word is noticed within half a minute.
-_DEFAULTS: dict[str, Any] = {
+PATIENCE: dict[str, Any] = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
 }
+"""Of a connection: a server that vanished without a word is noticed within half a minute."""
+
 # Any text must fit, whatever PGCLIENTENCODING says of the server's terminal.
 _OURS: dict[str, Any] = {"client_encoding": "utf8"}
 MAX_READERS = 4
@@ -36,7 +37,7 @@ async def connect(application_name: str) -> psycopg.AsyncConnection[Any]:
     params = await asyncio.to_thread(database.parameters) if embedded else database.parameters()
     opening = asyncio.ensure_future(
         psycopg.AsyncConnection.connect(
-            **{**_DEFAULTS, **params, **_OURS, "application_name": application_name},
+            **{**PATIENCE, **params, **_OURS, "application_name": application_name},
             autocommit=True,
             context=TOLERANT,
         )

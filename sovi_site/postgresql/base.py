@@ -1,14 +1,21 @@
 """Django's PostgreSQL backend on SOVI's database."""
 
+import threading
 from typing import Any
 
 import psycopg
 from django.db.backends.postgresql import base
+from psycopg_pool import PoolClosed, PoolTimeout
 
+from events.web.connection_pool import PATIENCE
 from sovi_events import database
+from sovi_events.connection import is_stale
 from sovi_events.loaders import NearestTimestamptz
 
 from .client import DatabaseClient
+
+APPLICATION_NAME = "sovi requests"
+"""What `pg_stat_activity` shows of the pool's connections."""
 
 TIMESTAMPTZ = psycopg.adapters.types["timestamptz"].oid
 
@@ -25,18 +32,70 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     client_class = DatabaseClient
 
+    borrows = False
+    """Whether connections are the pool's: in the threads that answer requests. Commands and bulk
+    jobs open their own and keep them for long, session locks included."""
+
+    _pool_lock = threading.RLock()
+
+    @property
+    def pool(self) -> Any:
+        if not self.borrows:
+            return None
+        with self._pool_lock:
+            return super().pool
+
     def get_connection_params(self) -> dict[str, Any]:
+        # Asked for at each request, and of use when the pool is made.
+        is_made = self.borrows and self.alias in self._connection_pools
+        return {} if is_made else self._connection_params()
+
+    def _connection_params(self) -> dict[str, Any]:
         params = super().get_connection_params()
+        if self.borrows:
+            params["application_name"] = APPLICATION_NAME
         utf8 = {"client_encoding": "UTF8"}  # whatever DATABASE_URL or PGCLIENTENCODING says
-        return params | database.parameters(params["dbname"]) | utf8
+        return PATIENCE | params | database.parameters(params["dbname"]) | utf8
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> psycopg.Connection[Any]:
+        pool = self.pool
         try:
-            connection = super().get_new_connection(conn_params)
+            try:
+                connection = super().get_new_connection(conn_params)
+                while pool and is_stale(connection.fileno()):
+                    connection.close()
+                    connection._pool.putconn(connection)  # type: ignore[union-attr]  # replaces it
+                    connection = super().get_new_connection(conn_params)
+                return connection
+            except PoolClosed:
+                self._forget(pool)
+                # Why no connection could be made, only another attempt tells.
+                psycopg.connect(**self._connection_params()).close()
+                return super().get_new_connection(conn_params)
+        except PoolTimeout as error:
+            raise Unreachable(
+                f"No connection within {pool.timeout:g} s: all {pool.max_size} were in use "
+                "(SOVI_DATABASE_CONNECTIONS), or PostgreSQL does not answer."
+            ) from error
         except psycopg.OperationalError as error:
             raise Unreachable(database.unreachable(error)) from error
+
+    def _forget(self, pool: Any) -> None:
+        """Let the next request make another one in place of a closed pool."""
+        with self._pool_lock:
+            if self._connection_pools.get(self.alias) is pool:
+                del self._connection_pools[self.alias]
+
+    def close_pool(self) -> None:
+        # Django's asks `pool`, which makes one where there is none.
+        if pool := self._connection_pools.get(self.alias):
+            self._forget(pool)
+            pool.close()
+
+    def _configure_connection(self, connection: psycopg.Connection[Any]) -> bool:
+        # Where Django does what is done once to each connection, whether or not it is a pool's.
         read_every_time(connection)
-        return connection
+        return bool(super()._configure_connection(connection))
 
 
 def read_every_time(connection: psycopg.Connection[Any]) -> None:

@@ -1,0 +1,162 @@
+"""Requests borrow their connections from a pool that is bounded, checked, and closed at the end."""
+
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+from patience import PATIENCE_SECONDS, eventually
+from streaming import insert, make_token, open_stream, run_server, writer
+
+pytestmark = [pytest.mark.once, pytest.mark.django_db(transaction=True)]
+
+LIST = "/api/events"
+CANT_ANSWER = {"detail": "The database can't answer at the moment. Try again later."}
+
+WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'system_events'::regclass"
+
+
+@pytest.fixture
+def token() -> str:
+    return make_token()
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "server.log"
+
+
+def get(url: str, token: str, path: str = LIST) -> httpx.Response:
+    headers = {"Authorization": f"Token {token}"}
+    return httpx.get(url + path, headers=headers, timeout=PATIENCE_SECONDS)
+
+
+@pytest.fixture(autouse=True)
+def others() -> Iterator[None]:
+    """The sessions of other tests' servers, which don't count."""
+    _others.update(sessions())
+    yield
+    _others.clear()
+
+
+_others: set[int] = set()
+
+
+def sessions() -> set[int]:
+    """Return the process ids of the pool's sessions in the test database."""
+    with writer() as connection:
+        rows = connection.execute(
+            "SELECT pid FROM pg_stat_activity"
+            " WHERE datname = current_database() AND application_name = 'sovi requests'"
+        ).fetchall()
+    return {pid for (pid,) in rows} - _others
+
+
+def test_requests_share_few_connections(log: Path, token: str) -> None:
+    with (
+        run_server(log, SOVI_DATABASE_CONNECTIONS="2") as (url, _),
+        ThreadPoolExecutor(8) as threads,
+    ):
+        answers = list(threads.map(lambda _: get(url, token), range(40)))
+        assert {answer.status_code for answer in answers} == {200}
+        lent = sessions()
+        assert 1 <= len(lent) <= 2
+        get(url, token)
+        assert sessions() <= lent
+
+
+def test_a_row_with_a_time_that_python_lacks_is_shown_by_a_connection_used_before(
+    log: Path, token: str
+) -> None:
+    with writer() as connection:
+        connection.execute(
+            "INSERT INTO system_events (timestamp, category, severity, event_type, message)"
+            " VALUES ('infinity', 'device', 'info', 'odd', 'for ever')"
+        )
+    with run_server(log, SOVI_DATABASE_CONNECTIONS="1") as (url, _):
+        for _ in range(2):
+            assert get(url, token).json()["results"][0]["message"] == "for ever"
+        assert len(sessions()) == 1
+
+
+def test_who_waits_too_long_for_a_connection_is_answered_503(log: Path, token: str) -> None:
+    settings = {"SOVI_DATABASE_CONNECTIONS": "1", "SOVI_DATABASE_WAIT_SECONDS": "2"}
+    with (
+        run_server(log, **settings, SOVI_QUERY_TIMEOUT_SECONDS="600") as (url, _),
+        ThreadPoolExecutor(1) as threads,
+        writer() as blocking,
+    ):
+        blocking.execute("LOCK TABLE system_events")
+        blocked = threads.submit(get, url, token)
+        eventually(lambda: blocking.execute(WAITING).fetchone())
+        answer = get(url, token)
+        assert (answer.status_code, answer.json()) == (503, CANT_ANSWER)
+        assert get(url, token, "/admin/login/").status_code == 200  # it needs no connection
+        page = httpx.get(f"{url}/admin/", cookies={"sessionid": "some-session-key"})
+        assert (page.status_code, page.text) == (503, CANT_ANSWER["detail"])
+        ready = httpx.get(f"{url}/readyz")
+        assert ready.status_code == 503
+        assert "all 1 were in use (SOVI_DATABASE_CONNECTIONS)" in ready.json()["detail"]
+        assert httpx.get(f"{url}/healthz").is_success
+        blocking.rollback()
+        assert blocked.result().status_code == 200
+
+
+def test_one_that_postgresql_has_closed_is_not_lent(log: Path, token: str) -> None:
+    with run_server(log) as (url, _):
+        get(url, token)
+        with writer() as connection:
+            closed = sessions()
+            for pid in closed:
+                connection.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+        assert get(url, token).status_code == 200
+        assert not sessions() & closed
+
+
+def test_without_a_server_nobody_waits_for_a_connection(
+    log: Path, token: str, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = f"postgresql://127.0.0.1:{port}/none"
+    with run_server(log, DATABASE_URL=nowhere, SOVI_DATABASE_WAIT_SECONDS="600") as (url, _):
+        for _ in range(3):
+            ready = httpx.get(f"{url}/readyz", timeout=PATIENCE_SECONDS)
+            assert ready.status_code == 503
+            assert ready.json()["detail"].startswith("PostgreSQL cannot be reached as DATABASE_URL")
+
+
+def test_there_may_be_no_pool(log: Path, token: str) -> None:
+    with run_server(log, SOVI_DATABASE_CONNECTIONS="0") as (url, _):
+        assert get(url, token).status_code == 200
+        assert sessions() == set()
+
+
+def test_they_are_closed_with_the_process(log: Path, token: str) -> None:
+    with run_server(log) as (url, process):
+        get(url, token)
+        assert sessions()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE_SECONDS) in (0, -signal.SIGTERM)
+        eventually(lambda: sessions() == set())
+    assert "psycopg" not in log.read_text()
+
+
+def test_neither_streams_nor_exports_hold_one(log: Path, token: str) -> None:
+    with writer() as connection:
+        for number in range(300):
+            insert(connection, f"{number} " + 100_000 * "x")
+    with ExitStack() as stack:
+        url, _ = stack.enter_context(run_server(log, SOVI_DATABASE_CONNECTIONS="1"))
+        for _ in range(5):
+            stack.enter_context(open_stream(url, token)).next(lambda it: it.id)
+        export = stack.enter_context(
+            httpx.stream(
+                "GET",
+                f"{url}/api/events/export?format=ndjson",
+                headers={"Authorization": f"Token {token}"},
+            )
+        )
+        assert export.status_code == 200
+        assert get(url, token).status_code == 200

@@ -1,0 +1,147 @@
+"""A request crosses into a thread once, with all of its middleware; what needs none, never."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+from django.http import HttpRequest, HttpResponse
+from django.test import override_settings
+from streaming import make_token
+
+from sovi_site.handler import Handler
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+seen: list[tuple[str, str]] = []
+"""(what, the name of the thread it ran in), in order."""
+
+
+def outer(get_response: Callable[[HttpRequest], HttpResponse]) -> object:
+    return _recorder("outer", get_response)
+
+
+def inner(get_response: Callable[[HttpRequest], HttpResponse]) -> object:
+    return _recorder("inner", get_response)
+
+
+def _recorder(name: str, get_response: Callable[[HttpRequest], HttpResponse]) -> object:
+    def middleware(request: HttpRequest) -> HttpResponse:
+        seen.append((f"{name} before", threading.current_thread().name))
+        response = get_response(request)
+        seen.append((f"{name} after", threading.current_thread().name))
+        return response
+
+    return middleware
+
+
+@pytest.fixture
+def handler() -> Iterator[Handler]:
+    from django.conf import settings
+
+    seen.clear()
+    chain = [f"{__name__}.outer", *settings.MIDDLEWARE, f"{__name__}.inner"]
+    with override_settings(MIDDLEWARE=chain):
+        handler = Handler()
+    yield handler
+    handler.close()
+
+
+SCOPE = {
+    "type": "http",
+    "method": "GET",
+    "path": "/admin/login/",
+    "query_string": b"",
+    "headers": [(b"host", b"localhost")],
+}
+
+
+async def ask(handler: Handler, path: str, **headers: str) -> httpx.Response:
+    transport = httpx.ASGITransport(handler)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        return await client.get(path, headers=headers)
+
+
+def get(handler: Handler, path: str, **headers: str) -> httpx.Response:
+    return asyncio.run(ask(handler, path, **headers))
+
+
+def test_all_of_the_middleware_and_the_view_run_in_one_thread(handler: Handler) -> None:
+    token = make_token()
+    for _ in range(3):
+        seen.clear()
+        answer = get(handler, "/api/events", Authorization=f"Token {token}")
+        assert answer.status_code == 200
+        assert [what for what, _ in seen] == [
+            "outer before",
+            "inner before",
+            "inner after",
+            "outer after",
+        ]
+        assert {thread for _, thread in seen} == {"request_0"}, "the next request's, too"
+
+
+def test_what_needs_no_thread_starts_none(handler: Handler) -> None:
+    async def threads_after(path: str, **headers: str) -> tuple[int, set[str]]:
+        before = {thread.name for thread in threading.enumerate()}
+        status = (await ask(handler, path, **headers)).status_code
+        return status, {thread.name for thread in threading.enumerate()} - before
+
+    def asked(path: str, **headers: str) -> tuple[int, set[str]]:
+        return asyncio.run(threads_after(path, **headers))
+
+    assert asked("/static/admin/css/base.css") == (200, set())
+    assert asked("/static/nothing") == (404, set())
+    assert asked("/api/logs/stream") == (401, set())
+    assert seen == []
+
+
+def test_static_files_have_the_headers_of_pages_and_those_of_whitenoise(handler: Handler) -> None:
+    path = "/static/admin/css/base.css"
+    whole = get(handler, path)
+    assert whole.headers["X-Content-Type-Options"] == "nosniff"
+    assert whole.headers["Content-Type"].startswith("text/css")
+    assert int(whole.headers["Content-Length"]) == len(whole.content)
+    assert get(handler, path, Range="bytes=10-19").content == whole.content[10:20]
+    same = get(handler, path, **{"If-None-Match": whole.headers["ETag"]})
+    assert (same.status_code, same.content) == (304, b"")
+    assert not {"Content-Type", "Content-Length"} & {*same.headers}
+
+
+def test_who_waits_too_long_for_a_thread_is_answered_503(handler: Handler) -> None:
+    free = threading.Event()
+    for _ in range(handler._threads._max_workers):
+        handler._threads.submit(free.wait)
+
+    async def late() -> httpx.Response:
+        asking = asyncio.create_task(ask(handler, "/readyz"))
+        while not handler._threads._work_queue.qsize():
+            await asyncio.sleep(0.01)
+        free.set()
+        return await asking
+
+    with override_settings(SOVI_DATABASE_WAIT_SECONDS=0):
+        assert asyncio.run(late()).status_code == 503
+
+
+def test_a_request_whose_client_left_is_not_begun(handler: Handler) -> None:
+    free = threading.Event()
+    for _ in range(handler._threads._max_workers):
+        handler._threads.submit(free.wait)
+
+    async def leave() -> None:
+        messages = iter([{"type": "http.request"}, {"type": "http.disconnect"}])
+
+        async def receive() -> dict[str, str]:
+            return next(messages)
+
+        async def send(message: object) -> None:
+            raise AssertionError(message)
+
+        await handler(SCOPE, receive, send)
+
+    asyncio.run(leave())
+    free.set()
+    assert get(handler, "/admin/login/").status_code == 200
+    assert [what for what, _ in seen].count("outer before") == 1
