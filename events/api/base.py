@@ -9,6 +9,7 @@ from rest_framework.viewsets import GenericViewSet
 from events.filters.query_string import refuse_parameters
 
 from .query import QuerySerializer
+from .renderer import JSONRenderer
 
 AnyModel = TypeVar("AnyModel", bound=Model)
 
@@ -23,6 +24,7 @@ class Operation(NamedTuple):
 
 
 class ApiViewSet(GenericViewSet[AnyModel]):
+    renderer_classes = [JSONRenderer]
     http_method_names = ["get", "head", "post"]
     lookup_url_kwarg = "id"
     lookup_value_converter = "int"

@@ -22,9 +22,9 @@ from events.models.event import SystemEventQuerySet
 from events.reading import page
 from events.reading.raw_sql import read_rows
 from events.reading.time_limit import time_limit
+from events.web import event_json
 from sovi_events.following import settled
 from sovi_events.following.position import MAX_ID
-from sovi_events.statements import COLUMNS
 
 from .query import ParsedField, QuerySerializer, WholeNumberField
 from .serializers import EventSerializer
@@ -152,4 +152,4 @@ class EventPagination(BasePagination):
 
 
 def _rows(events: SystemEventQuerySet, limit: int, *, ascending: bool = False) -> list[Row]:
-    return list(page.read(events, limit, ascending=ascending).values(*COLUMNS))
+    return event_json.read(page.read(events, limit, ascending=ascending))

@@ -40,8 +40,9 @@ class EventSerializer(serializers.Serializer[Any]):
     )
     resolved_at = serializers.DateTimeField(allow_null=True, help_text="UTC.")
 
-    def to_representation(self, event: SystemEvent | Mapping[str, Any]) -> dict[str, Any]:
-        return represent(vars(event) if isinstance(event, SystemEvent) else event)
+    def to_representation(self, event: SystemEvent | dict[str, Any]) -> dict[str, Any]:
+        # `event_json.read` made what is one already.
+        return represent(vars(event)) if isinstance(event, SystemEvent) else event
 
 
 class EventTypeSerializer(serializers.Serializer[Any]):

@@ -20,6 +20,7 @@ from events.filters.stored_filter import serialise
 from events.models import EventAction, SystemEvent
 from events.models.event import SystemEventQuerySet
 from events.reading.time_limit import time_limit
+from events.web import event_json
 from events.web.permissions import ADD, RESOLVE, VIEW
 from sovi_events import catalog
 
@@ -68,14 +69,13 @@ class EventViewSet(ListModelMixin, ApiViewSet[SystemEvent]):
         events = SystemEvent.objects.all()
         return events.unresolved() if self.action == "unresolved" else events
 
-    def get_object(self) -> SystemEvent:
-        """Return the event of the address. Raises `Http404`, `TookTooLong`."""
+    def get_object(self) -> Any:
+        """Return the event of the address, as it is shown. Raises `Http404`, `TookTooLong`."""
         event_id = self.kwargs["id"]
         with time_limit():
-            event = self.get_queryset().filter(pk=event_id).first()
-        if event is None:
-            raise Http404(f"There is no event {event_id}.")
-        return event
+            for event in event_json.read(self.get_queryset().filter(pk=event_id)):
+                return event
+        raise Http404(f"There is no event {event_id}.")
 
     @extend_schema(responses=EventPageSerializer)
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -1,10 +1,20 @@
 """An event as every face shows it: REST, the stream, exports and tools, the same JSON object."""
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+from django.core.exceptions import EmptyResultSet
+from django.db import connections
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
+from psycopg.types.string import TextLoader
+
+from events.models.event import SystemEventQuerySet
+from sovi_events.loaders import NearestTimestamptz, read_json
 from sovi_events.statements import COLUMNS
 
 MAX_DEPTH = 100
@@ -25,6 +35,24 @@ def represent(row: Mapping[str, Any]) -> dict[str, Any]:
     event["context"] = {} if row["context"] is None else _finite(row["context"])
     event["resolved"] = bool(row["resolved"])
     return event
+
+
+def read(events: SystemEventQuerySet) -> list[dict[str, Any]]:
+    """Read events as `represent` returns them: what is text in JSON is never anything else."""
+    try:
+        statement, params = events.query.sql_with_params()
+    except EmptyResultSet:
+        return []
+    with connections[events.db].cursor() as cursor:
+        for type_name, loader in _LOADERS.items():
+            cursor.adapters.register_loader(type_name, loader)
+        cursor.execute(statement, params)
+        read = [dict(zip(COLUMNS, row, strict=True)) for row in cursor.fetchall()]
+    for event in read:
+        event["resolved"] = bool(event["resolved"])
+        if event["context"] is None:
+            event["context"] = {}
+    return read
 
 
 def instant(value: datetime | None) -> str | None:
@@ -48,3 +76,29 @@ def _finite(value: Any, depth: int = 0) -> Any:
     if isinstance(value, list):
         return [_finite(item, depth + 1) for item in value]
     return value
+
+
+class _Instant(NearestTimestamptz):
+    """Rewrites a time of four-digit years in UTC, `2026-01-31 12:00:00.5+00`; reads any other."""
+
+    def load(self, data: Buffer) -> Any:
+        text = bytes(data).decode()
+        date, blank, time = text[:10], text[10:11], text[11:]
+        if blank != " " or not time.endswith("+00"):
+            return instant(super().load(data))
+        clock, _, fraction = time[:-3].partition(".")
+        return f"{date}T{clock}.{fraction:0<6}Z"
+
+
+class _Context(Loader):
+    """Reads jsonb by orjson, which knows no integers beyond 64 bits and has levels of its own."""
+
+    def load(self, data: Buffer) -> Any:
+        text = bytes(data).decode()
+        if text.count("[") + text.count("{") > MAX_DEPTH or _LONG_NUMBER.search(text):
+            return _finite(read_json(text))
+        return orjson.loads(text)
+
+
+_LONG_NUMBER = re.compile(r"\d{19}")
+_LOADERS = {"timestamptz": _Instant, "uuid": TextLoader, "jsonb": _Context}
