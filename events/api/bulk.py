@@ -8,7 +8,7 @@ from events.bulk.confirmation import MAX_AGE_SECONDS
 from events.models import SystemEvent
 from events.models.actor import Actor
 from events.models.event import CHUNK_ROWS
-from events.reading.time_limit import time_limit
+from events.reading.time_limit import statement_limit
 
 from .bulk_serializers import (
     MAX_IDS,
@@ -45,7 +45,7 @@ def act_on(action: str, ids: list[int], *, by: Actor, reason: str | None) -> lis
     changed: list[int] = []
     for start in range(0, len(ids), CHUNK_ROWS):
         chunk = ids[start : start + CHUNK_ROWS]
-        with time_limit(advice=REPEAT):
+        with statement_limit(advice=REPEAT):
             changed += SystemEvent.objects.act(
                 action, chunk, by=by, reason=reason, operation=operation
             )

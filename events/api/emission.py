@@ -7,10 +7,11 @@ from typing import Any
 import psycopg
 from django.db import DatabaseError, transaction
 from drf_spectacular.utils import OpenApiResponse, extend_schema
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.request import Request
 
 from events.models import SystemEvent
+from events.reading.time_limit import time_limit
 from sovi_events.record import Record
 from sovi_events.storable import CONTEXT_BYTES, MESSAGE_BYTES
 from sovi_events.writing.insert import is_rejection
@@ -61,23 +62,15 @@ def read_events(request: Request) -> list[Any]:
     return events
 
 
-def store(records: list[Record]) -> list[int]:
-    """Store the records in one transaction, or in the caller's; return their ids in order.
-
-    Raises `ValidationError` naming those that PostgreSQL refuses.
-    """
-    try:
-        with transaction.atomic():
-            return SystemEvent.objects.emit(records)
-    except DatabaseError as error:
-        if _refusal(error) is None:
-            raise
-        with transaction.atomic():
-            named = list(islice(_find_refusals(records), MAX_NAMED))
-            transaction.set_rollback(True)
-        if not named:  # the rows it met the first time have changed since
-            raise ServiceUnavailable from error
-    raise refused(named)
+def refusal(error: DatabaseError, records: list[Record]) -> APIException | None:
+    """Return what names the records that PostgreSQL refuses; None where it is something else."""
+    if _reason(error) is None:
+        return None
+    with time_limit(advice=NOTHING_STORED), transaction.atomic():
+        named = list(islice(_find_refusals(records), MAX_NAMED))
+        transaction.set_rollback(True)
+    # Where none is, the rows that it met the first time have changed since.
+    return refused(named) if named else ServiceUnavailable()
 
 
 def _find_refusals(records: list[Record], first: int = 0) -> Iterator[tuple[int, str]]:
@@ -86,7 +79,7 @@ def _find_refusals(records: list[Record], first: int = 0) -> Iterator[tuple[int,
         with transaction.atomic():
             SystemEvent.objects.emit(records)
     except DatabaseError as error:
-        reason = _refusal(error)
+        reason = _reason(error)
         if reason is None:
             raise
     else:
@@ -99,7 +92,7 @@ def _find_refusals(records: list[Record], first: int = 0) -> Iterator[tuple[int,
         yield from _find_refusals(records[middle:], first + middle)
 
 
-def _refusal(error: DatabaseError) -> str | None:
+def _reason(error: DatabaseError) -> str | None:
     """Why PostgreSQL refuses the rows themselves; None when it is about something else."""
     cause = error.__cause__
     if isinstance(cause, psycopg.Error) and is_rejection(cause):

@@ -21,7 +21,7 @@ from rest_framework.views import APIView
 from events.models.event import SystemEventQuerySet
 from events.reading import page
 from events.reading.raw_sql import read_rows
-from events.reading.time_limit import time_limit
+from events.reading.time_limit import statement_limit
 from events.web import event_json
 from sovi_events.following import settled
 from sovi_events.following.position import MAX_ID
@@ -105,7 +105,7 @@ class EventPagination(BasePagination):
         self.previous: str | None = None
         self.position: dict[str, Any] = {}
         asked = PageQuerySerializer.read(request.query_params)
-        with time_limit():
+        with statement_limit():
             if "after_id" in asked:
                 return self._read_after(queryset, asked["after_id"], asked["limit"])
             return self._read_at(queryset, asked.get("cursor"), asked["limit"])

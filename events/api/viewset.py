@@ -1,8 +1,10 @@
 """`/api/events`: events are read, emitted, resolved, counted and exported."""
 
+import uuid
+from functools import partial
 from typing import Any
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.http import Http404, HttpResponseBase
 from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
@@ -19,17 +21,18 @@ from events.filters.filterset import EventFilterSet
 from events.filters.stored_filter import serialise
 from events.models import EventAction, SystemEvent
 from events.models.event import SystemEventQuerySet
-from events.reading.time_limit import time_limit
+from events.reading.time_limit import statement_limit
 from events.web import event_json
 from events.web.permissions import ADD, RESOLVE, VIEW
 from sovi_events import catalog
+from sovi_events.following.position import MAX_ID
 
 from .authentication import actor_of
 from .base import ApiViewSet, Operation
 from .body import read_object
 from .bulk import BULK_BYTES, act_on, bulk_schema
 from .bulk_serializers import BulkActionSerializer, JobSerializer, PreviewSerializer
-from .emission import NOTHING_STORED, emission_schema, read_events, store
+from .emission import NOTHING_STORED, emission_schema, read_events, refusal
 from .emission_serializers import EmissionSerializer
 from .export import FILE_TYPES, ExportQuerySerializer, export_file
 from .filter_backend import EventFilterBackend
@@ -72,7 +75,7 @@ class EventViewSet(ListModelMixin, ApiViewSet[SystemEvent]):
     def get_object(self) -> Any:
         """Return the event of the address, as it is shown. Raises `Http404`, `TookTooLong`."""
         event_id = self.kwargs["id"]
-        with time_limit():
+        with statement_limit():
             for event in event_json.read(self.get_queryset().filter(pk=event_id)):
                 return event
         raise Http404(f"There is no event {event_id}.")
@@ -124,8 +127,14 @@ class EventViewSet(ListModelMixin, ApiViewSet[SystemEvent]):
         key = IdempotencyKey.of(request)
         events = read_events(request)
         records = EmissionSerializer().to_internal_value(events)
-        with time_limit(advice=NOTHING_STORED):
-            ids = store(records) if key is None else key.once(events, lambda: store(records))
+        emit = partial(SystemEvent.objects.emit, records)
+        try:
+            with statement_limit(advice=NOTHING_STORED):
+                ids = emit() if key is None else key.once(events, emit)
+        except DatabaseError as error:
+            if refused := refusal(error, records):
+                raise refused from error
+            raise
         return Response({"ids": ids}, status=201)
 
     @extend_schema(request=ActionSerializer)
@@ -161,10 +170,13 @@ class EventViewSet(ListModelMixin, ApiViewSet[SystemEvent]):
     def _act(self, request: Request, action: str) -> Response:
         by = actor_of(request)
         reason = ActionSerializer(data=read_object(request)).reason_given_by(by)
-        events = self.get_queryset().filter(pk=self.kwargs["id"])
-        with time_limit(advice="Nothing was changed: try again."):
-            events.act_on_all(action, by=by, reason=reason)
-        return self.retrieve(request, self.kwargs["id"])
+        event_id, operation = self.kwargs["id"], uuid.uuid4()
+        if event_id <= MAX_ID:  # beyond it there is none
+            with statement_limit(advice="Nothing was changed: try again."):
+                SystemEvent.objects.act(
+                    action, [event_id], by=by, reason=reason, operation=operation
+                )
+        return self.retrieve(request, event_id)
 
     def _act_on_many(self, request: Request, action: str) -> Response:
         by = actor_of(request)

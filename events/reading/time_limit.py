@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain
+from typing import Any
 
 import psycopg
 from django.conf import settings
@@ -80,3 +81,39 @@ def _settings_now(names: Iterable[str]) -> dict[str, str]:
 
 def _milliseconds(seconds: float) -> str:
     return str(int(seconds * 1000))
+
+
+@contextmanager
+def statement_limit(
+    seconds: float | None = None,
+    *,
+    advice: str = NARROW,
+    planner: Mapping[str, str] = FROM_FIRST_ROWS,
+) -> Iterator[None]:
+    """Like `time_limit`, of statements of which each may be a transaction of its own.
+
+    Its settings go to PostgreSQL in the message that holds the statement, which makes a transaction
+    of both: one round trip, where `time_limit` takes four.
+    """
+    if connection.in_atomic_block:
+        with time_limit(seconds, advice=advice, planner=planner):
+            yield
+        return
+    limit = settings.SOVI_QUERY_TIMEOUT_SECONDS if seconds is None else seconds
+    ours = {"statement_timeout": _milliseconds(limit), **planner}
+    set_ours = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in ours.items())
+
+    def with_settings(
+        execute: Any, sql: str, params: Any, many: bool, context: dict[str, Any]
+    ) -> Any:
+        result = execute(f"SELECT {set_ours}; {sql}", params, many, context)
+        context["cursor"].nextset()
+        return result
+
+    try:
+        with connection.execute_wrapper(with_settings):
+            yield
+    except OperationalError as error:
+        if isinstance(error.__cause__, psycopg.errors.QueryCanceled):
+            raise TookTooLong(limit, advice) from error
+        raise

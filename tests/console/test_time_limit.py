@@ -6,12 +6,13 @@ from typing import Any
 import psycopg
 import pytest
 from admin_rows import LIST, add, text_of
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from events.models import SystemEvent
 from events.reading.bounded_count import bounded_count
-from events.reading.time_limit import TookTooLong, time_limit
+from events.reading.time_limit import TookTooLong, statement_limit, time_limit
 from sovi_events import database
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -111,12 +112,13 @@ def test_a_count_that_takes_too_long_claims_nothing(stuck: None) -> None:
     assert str(bounded_count(SystemEvent.objects.all())) == "0+"
 
 
-def test_the_limit_ends_with_its_block() -> None:
-    def current() -> list[str]:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT current_setting(unnest(ARRAY['statement_timeout', 'jit']))")
-            return [value for (value,) in cursor.fetchall()]
+def current() -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting(unnest(ARRAY['statement_timeout', 'jit']))")
+        return [value for (value,) in cursor.fetchall()]
 
+
+def test_the_limit_ends_with_its_block() -> None:
     outside = current()
     with time_limit(2):
         assert current() == ["2s", "off"]
@@ -126,3 +128,25 @@ def test_the_limit_ends_with_its_block() -> None:
             cursor.execute("SELECT pg_sleep(10)")
         assert current() == ["2s", "off"]
     assert current() == outside
+
+
+def test_the_limit_of_statements_ends_with_each_of_them() -> None:
+    outside = current()
+    with statement_limit(2), CaptureQueriesContext(connection) as sent:
+        assert current() == ["2s", "off"]
+        assert SystemEvent.objects.count() == 0
+    assert len(sent) == 2
+    with pytest.raises(TookTooLong), statement_limit(0.05), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(%s)", [10])
+    assert connection.get_autocommit()
+    assert current() == outside
+
+
+def test_in_a_transaction_the_limit_of_statements_is_that_of_its_part() -> None:
+    with transaction.atomic():
+        outside = current()
+        with statement_limit(2):
+            assert current() == ["2s", "off"]
+        with pytest.raises(TookTooLong), statement_limit(0.05), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(10)")
+        assert current() == outside
