@@ -1,9 +1,10 @@
 """The filters of the event list: the same parameters for REST, the stream, exports and pages."""
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import django_filters
+from django import forms
 from django.utils.datastructures import MultiValueDict
 
 from events.models import SystemEvent
@@ -85,10 +86,19 @@ class EventFilterSet(django_filters.FilterSet):  # type: ignore[misc]
         fields: list[str] = []
 
     def __init__(self, data: MultiValueDict[str, str], *args: Any) -> None:
-        # Those that are not asked for need no copy, field and cleaning in each request.
-        every = type(self).base_filters
-        self.base_filters = {name: every[name] for name in every if name in data}
+        self.asked = tuple(name for name in type(self).base_filters if name in data)
+        self.base_filters = {}  # their copies would serve to make the form's class in each request
         super().__init__(data, *args)
+
+    def get_form_class(self) -> type[forms.Form]:
+        return self._form_class(self.asked)
+
+    @classmethod
+    @lru_cache(maxsize=200)
+    def _form_class(cls, names: tuple[str, ...]) -> type[forms.Form]:
+        """Make the form of those parameters; those that are not asked for need no cleaning."""
+        fields = {name: cls.base_filters[name].field for name in names}
+        return type("EventFilterForm", (forms.Form,), fields)
 
     @classmethod
     def parameters(cls) -> tuple[str, ...]:
