@@ -12,7 +12,7 @@ from rest_framework.request import Request
 
 from events.models import ApiToken
 from events.models.actor import Actor
-from events.web.authentication import find_token
+from events.web.authentication import find_token, read_permissions
 
 
 class TokenAuthentication(knox.auth.TokenAuthentication):  # type: ignore[misc]  # no types
@@ -42,6 +42,13 @@ class SessionAuthentication(rest_framework.authentication.SessionAuthentication)
     Naming a scheme makes Django REST framework answer 401, not 403, where nobody is logged in. It
     asks the first class of a view, which is usually the one above.
     """
+
+    def authenticate(self, request: Request) -> tuple[Any, None] | None:
+        found = super().authenticate(request)
+        if found is None:
+            return None
+        read_permissions(found[0])
+        return found[0], None
 
     def authenticate_header(self, request: Request) -> str:
         return "Session"

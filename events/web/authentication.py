@@ -55,6 +55,8 @@ FROM events_api_token JOIN auth_user ON auth_user.id = events_api_token.user_id
 WHERE digest = %s
 """  # noqa: S608 - the models' columns
 
+SELECT_PERMISSIONS = f"SELECT {_PERMISSIONS} FROM auth_user WHERE id = %s"  # noqa: S608
+
 SELECT_BEARERS = f"""
 SELECT digest, auth_user.id, {_MAY}
 FROM events_api_token JOIN auth_user ON auth_user.id = events_api_token.user_id
@@ -93,10 +95,21 @@ def find_token(token: str) -> ApiToken | None:
         found: ApiToken = ApiToken.from_db(DEFAULT_DB_ALIAS, _TOKEN, row[: len(_TOKEN)])
         found.user = User.from_db(DEFAULT_DB_ALIAS, _USER, row[len(_TOKEN) : -1])
         if not found.user.is_superuser:
-            # Where ModelBackend keeps them; did it no longer look there, it would ask for them.
-            found.user._perm_cache = set(row[-1])
+            _keep_permissions(found.user, row[-1])
         return found
     return None
+
+
+def read_permissions(user: Any) -> None:
+    """Read what a user may do, of themselves and by their groups, in one query instead of two."""
+    if not user.is_superuser:
+        for (permissions,) in read_rows(SELECT_PERMISSIONS, [user.pk]):
+            _keep_permissions(user, permissions)
+
+
+def _keep_permissions(user: Any, permissions: list[str]) -> None:
+    # Where ModelBackend has them; did it no longer look there, it would ask for them.
+    user._perm_cache = set(permissions)
 
 
 def key_of(request: HttpRequest) -> Key | None:

@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from events.models import ApiToken, EventAction, SystemEvent
-from events.web.authentication import find_token
+from events.web.authentication import find_token, read_permissions
 
 pytestmark = pytest.mark.django_db
 Bearer = Callable[..., Client]
@@ -128,9 +128,12 @@ def test_a_token_allows_what_django_allows_its_user(is_active: bool, is_superuse
     asked = User.objects.get(username="ada")
     assert found.user == asked
     assert bool(asked.get_all_permissions()) == is_active
-    assert found.user.get_all_permissions() == asked.get_all_permissions()
-    for permission in ("events.view_systemevent", "auth.add_user", "auth.delete_user"):
-        assert found.user.has_perm(permission) == asked.has_perm(permission)
+    in_a_session = User.objects.get(username="ada")
+    read_permissions(in_a_session)
+    for user in (found.user, in_a_session):
+        assert user.get_all_permissions() == asked.get_all_permissions()
+        for permission in ("events.view_systemevent", "auth.add_user", "auth.delete_user"):
+            assert user.has_perm(permission) == asked.has_perm(permission)
 
 
 def test_a_user_without_groups_may_not_read(bearer: Bearer) -> None:

@@ -47,6 +47,14 @@ def test_reading(bearer: Client, path: str, round_trips: int) -> None:
     assert len(asked) == round_trips, asked
 
 
+def test_reading_in_a_session(bearer: Client) -> None:
+    client = Client()
+    client.force_login(User.objects.get())
+    # The session, its user, what they may do.
+    asked = sent(client, "GET", "/api/events", 200)
+    assert len(asked) == 4, asked
+
+
 @pytest.mark.parametrize("count", [1, 100])
 def test_storing(bearer: Client, count: int) -> None:
     asked = sent(bearer, "POST", "/api/events", 201, data=json.dumps([EVENT] * count))
