@@ -50,6 +50,8 @@ async def stream(request: HttpRequest) -> HttpResponseBase:
     if request.method != "GET":
         return _error(405, f'Method "{request.method}" not allowed.', Allow="GET")
     hub = current_hub()
+    if hub.closing:
+        return _error(503, "The server is stopping.", Retry_After="1")
     try:
         key = key_of(request)
         found = await hub.find_credentials([key]) if key else {}

@@ -124,7 +124,7 @@ class Hub:
         """
         readers = self.readers
         try:
-            async with readers.connection() as connection, asyncio.timeout(QUERY_SECONDS):
+            async with asyncio.timeout(QUERY_SECONDS), readers.connection() as connection:
                 return await find_credentials(connection, keys, VIEW)
         finally:
             if self._running is None:

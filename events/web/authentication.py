@@ -117,8 +117,9 @@ def key_of(request: HttpRequest) -> Key | None:
     scheme, _, token = request.headers.get("Authorization", "").strip().partition(" ")
     if scheme.lower() == knox_settings.AUTH_HEADER_PREFIX.lower():
         return "token", hash_token(token.strip())
-    session = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
-    return ("session", session) if session else None
+    session = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
+    # Quoted, a cookie may hold what no text of PostgreSQL can.
+    return ("session", session) if session and "\0" not in session else None
 
 
 async def find_credentials(

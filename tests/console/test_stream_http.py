@@ -70,6 +70,7 @@ def test_without_valid_credentials_the_answer_is_401_in_json(server) -> None:
         {"Authorization": "Basic YTpi"},
         {"Authorization": f"Token {expired}"},
         {"Cookie": "sessionid=nonsense"},
+        {"Cookie": r'sessionid="\000nonsense"'},
     ):
         answer = httpx.get(server.url + PATH, headers=headers)
         assert answer.status_code == 401, headers
