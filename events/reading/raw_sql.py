@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
 
 
@@ -11,8 +12,17 @@ def read_rows(
     params: Sequence[Any] | dict[str, Any] | None = None,
     *,
     using: str = DEFAULT_DB_ALIAS,
+    keep_plan: bool = False,
 ) -> list[tuple[Any, ...]]:
-    """Run it, with psycopg's `%s` or `%(name)s` if there are parameters; return all its rows."""
-    with connections[using].cursor() as cursor:
+    """Run it, with psycopg's `%s` or `%(name)s` if there are parameters; return all its rows.
+
+    With `keep_plan` PostgreSQL plans it once for each connection of the pool: where planning takes
+    longer than running, and one plan serves all parameters.
+    """
+    connection: Any = connections[using]
+    with connection.cursor() as cursor, connection.wrap_database_errors:
+        if keep_plan and connection.pool:
+            # Django's own cursors write parameters into the text, which is then never the same.
+            cursor = psycopg.Cursor(connection.connection)
         cursor.execute(statement, params)
         return list(cursor.fetchall())

@@ -91,7 +91,7 @@ def find_token(token: str) -> ApiToken | None:
 
     The digest is the key, and can't be guessed from the time that a look-up takes.
     """
-    for row in read_rows(SELECT_TOKEN, [hash_token(token)]):
+    for row in read_rows(SELECT_TOKEN, [hash_token(token)], keep_plan=True):
         found: ApiToken = ApiToken.from_db(DEFAULT_DB_ALIAS, _TOKEN, row[: len(_TOKEN)])
         found.user = User.from_db(DEFAULT_DB_ALIAS, _USER, row[len(_TOKEN) : -1])
         if not found.user.is_superuser:
@@ -103,7 +103,7 @@ def find_token(token: str) -> ApiToken | None:
 def read_permissions(user: Any) -> None:
     """Read what a user may do, of themselves and by their groups, in one query instead of two."""
     if not user.is_superuser:
-        for (permissions,) in read_rows(SELECT_PERMISSIONS, [user.pk]):
+        for (permissions,) in read_rows(SELECT_PERMISSIONS, [user.pk], keep_plan=True):
             _keep_permissions(user, permissions)
 
 

@@ -11,6 +11,7 @@ from events.web.connection_pool import PATIENCE
 from sovi_events import database
 from sovi_events.connection import is_stale
 from sovi_events.loaders import NearestTimestamptz
+from sovi_events.settings import Settings
 
 from .client import DatabaseClient
 
@@ -54,6 +55,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         params = super().get_connection_params()
         if self.borrows:
             params["application_name"] = APPLICATION_NAME
+            # For `keep_plan`; of Django's own cursors none prepares statements.
+            params["prepare_threshold"] = 0 if Settings.read().prepared_statements else None
         utf8 = {"client_encoding": "UTF8"}  # whatever DATABASE_URL or PGCLIENTENCODING says
         return PATIENCE | params | database.parameters(params["dbname"]) | utf8
 

@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
+from django.db import connections
 from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
+from patience import eventually
 from streaming import make_token
 
+from events.reading.raw_sql import read_rows
 from sovi_site.handler import Handler
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -116,8 +119,7 @@ def test_who_waits_too_long_for_a_thread_is_answered_503(handler: Handler) -> No
 
     async def late() -> httpx.Response:
         asking = asyncio.create_task(ask(handler, "/readyz"))
-        while not handler._threads._work_queue.qsize():
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(eventually, handler._threads._work_queue.qsize)
         free.set()
         return await asking
 
@@ -145,3 +147,26 @@ def test_a_request_whose_client_left_is_not_begun(handler: Handler) -> None:
     free.set()
     assert get(handler, "/admin/login/").status_code == 200
     assert [what for what, _ in seen].count("outer before") == 1
+
+
+@pytest.mark.parametrize("prepared", ["1", "0"])
+def test_a_credential_is_planned_once_for_each_connection(
+    handler: Handler, prepared: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def plans() -> list[tuple[int]]:
+        try:
+            return read_rows(PLANS)
+        finally:
+            connections.close_all()
+
+    monkeypatch.setenv("SOVI_PREPARED_STATEMENTS", prepared)
+    token = make_token()
+    for _ in range(3):
+        assert get(handler, "/api/events", Authorization=f"Token {token}").status_code == 200
+    assert handler._threads.submit(plans).result() == [(3,)] * int(prepared)
+
+
+PLANS = """
+SELECT generic_plans + custom_plans FROM pg_prepared_statements
+WHERE statement LIKE '%events_api_token%'
+"""
