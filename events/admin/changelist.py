@@ -1,14 +1,18 @@
 """Lists that are counted to a bound and say what they can't read in their address."""
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from itertools import chain
 from typing import Any, cast
 from urllib.parse import urlencode
 
+from django.contrib.admin.templatetags.admin_list import result_headers, results
 from django.contrib.admin.views.main import ALL_VAR, ORDER_VAR, PAGE_VAR, SEARCH_VAR, ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.loader import select_template
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
@@ -87,6 +91,17 @@ class BoundedChangeList(ChangeList):
         return f"?{urlencode(pairs)}" if pairs else self.plain_link
 
     @property
+    def headers(self) -> Iterator[dict[str, Any]]:
+        found: Iterator[dict[str, Any]] = result_headers(self)
+        return found
+
+    @property
+    def rows(self) -> Iterator[SafeString]:
+        """The cells of each row, in one piece."""
+        for cells in results(self):
+            yield format_html_join("", "{}", ([cell] for cell in cells))
+
+    @property
     def empty_template(self) -> Any:
         """What an empty table says: where its rows come from."""
         return select_template(
@@ -96,7 +111,7 @@ class BoundedChangeList(ChangeList):
             ]
         )
 
-    @property
+    @cached_property
     def chips(self) -> list[Chip]:
         """The filters in force, each with the address that takes it away."""
         chips = [chip for spec in self._filters for chip in spec.chips(self)]

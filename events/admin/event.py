@@ -1,18 +1,21 @@
 """The admin of events: their list, its actions, links and stream."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.datastructures import MultiValueDict
 from django.utils.functional import cached_property
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from events.export.formats import FORMATS
 from events.filters.event_filter import EventFilter
@@ -24,6 +27,7 @@ from events.reading import page
 from events.reading.time_limit import TookTooLong, time_limit
 from events.stream.current_token import read_now
 from events.web import event_html
+from events.web.links import event_url
 from sovi_events import catalog
 
 from .actions import ACTION_NAMES
@@ -44,6 +48,9 @@ from .saved_views import PLAIN, SavedViews
 
 KNOWN = {"severity": catalog.SEVERITIES, "resolved_by": catalog.RESOLVERS}
 """Values that the API and the stream take; the list takes any."""
+
+ACTION_CHECKBOX = "action_checkbox"
+"""The column that Django puts first where there are actions."""
 
 
 class EventChangeList(BoundedChangeList):
@@ -91,6 +98,33 @@ class EventChangeList(BoundedChangeList):
         return page.read(self.queryset, self.list_per_page, offset=offset, ascending=ascending)
 
     @property
+    def rows(self) -> Iterator[SafeString]:
+        """As Django makes them, from one format: it resolves each address, renders each box."""
+        names = [str(name) for name in self.list_display]
+        cells = "".join(map(self._cell, names))
+        columns = [getattr(self.model_admin, name) for name in names if name != ACTION_CHECKBOX]
+        query = f"?{self.preserved_filters}" if self.preserved_filters else ""
+        for event in self.result_list:
+            yield format_html(
+                cells,
+                *(column(event) for column in columns),
+                address=event_url(event.pk) + query,
+                pk=event.pk,
+                event=event,
+            )
+
+    def _cell(self, name: str) -> str:
+        if name == ACTION_CHECKBOX:
+            label = _("Select this object for an action - {}").format("{event}")
+            return (
+                f'<td class="action-checkbox"><input type="checkbox" name="{ACTION_CHECKBOX_NAME}"'
+                f' value="{{pk}}" class="action-select" aria-label="{label}"></td>'
+            )
+        if name in self.list_display_links:
+            return f'<th class="field-{name}"><a href="{{address}}">{{}}</a></th>'
+        return f'<td class="field-{name}">{{}}</td>'
+
+    @property
     def top_link(self) -> str:
         """The address of the same list from its newest event on."""
         return self.link(**{PAGE_VAR: [], ORDER_VAR: []})
@@ -109,7 +143,7 @@ class EventChangeList(BoundedChangeList):
         _, arriving = self.event_filter.split("timestamp")  # what arrives is later than any start
         return self._query_string(arriving)
 
-    @property
+    @cached_property
     def export_links(self) -> list[tuple[str, str]]:
         """Formats in which all that is listed can be had, each with its address."""
         if self.problems:
@@ -120,7 +154,7 @@ class EventChangeList(BoundedChangeList):
             for name in FORMATS
         ]
 
-    @property
+    @cached_property
     def bulk_links(self) -> list[tuple[str, str]]:
         """Actions on all that match and was there when this page was shown, with their previews."""
         if self.problems or not self.newest_id:
@@ -164,7 +198,7 @@ class SystemEventAdmin(SavedViews, EventDetail):
     )
     # The list reads what is typed itself; Django shows the box only where it knows a field.
     search_fields = ("message",)
-    search_help_text = _("Words, severity:error, since:2h, #42 …")
+    search_help_text = gettext_lazy("Words, severity:error, since:2h, #42 …")
     ordering = ("-id",)
     sortable_by = ("time",)
 
@@ -180,30 +214,30 @@ class SystemEventAdmin(SavedViews, EventDetail):
     ) -> tuple[SystemEventQuerySet, bool]:
         return queryset, False  # searched already: by the list
 
-    @admin.display(description=_("time"), ordering="id")
+    @admin.display(description=gettext_lazy("time"), ordering="id")
     def time(self, event: SystemEvent) -> SafeString:
         return event_html.moment_and_ago(event.timestamp)
 
-    @admin.display(description=_("severity"))
+    @admin.display(description=gettext_lazy("severity"))
     def severity_badge(self, event: SystemEvent) -> SafeString:
         return event_html.severity(event)
 
-    @admin.display(description=_("event type"))
+    @admin.display(description=gettext_lazy("event type"))
     def kind(self, event: SystemEvent) -> SafeString:
         return event_html.kind(event)
 
-    @admin.display(description=_("message"))
+    @admin.display(description=gettext_lazy("message"))
     def message_text(self, event: SystemEvent) -> SafeString:
         return event_html.message(event)
 
-    @admin.display(description=_("device"))
+    @admin.display(description=gettext_lazy("device"))
     def device_link(self, event: SystemEvent) -> SafeString:
         return event_html.device(event)
 
-    @admin.display(description=_("account"))
+    @admin.display(description=gettext_lazy("account"))
     def account_link(self, event: SystemEvent) -> SafeString:
         return event_html.account(event)
 
-    @admin.display(description=_("state"))
+    @admin.display(description=gettext_lazy("state"))
     def state(self, event: SystemEvent) -> SafeString:
         return event_html.state(event)

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.html import format_html
-from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
@@ -16,6 +16,7 @@ from sovi_events import catalog
 
 FORMAT = "%Y-%m-%d %H:%M:%S"
 NOTHING = format_html('<span class="nothing" aria-hidden="true">{}</span>', "–")
+AGO = format_html('{}<span class="ago"></span>', " ")
 
 
 def moment(instant: datetime | None) -> SafeString:
@@ -41,7 +42,7 @@ def moment_and_ago(instant: datetime | None) -> SafeString:
     """A moment, and the place where the page's script says how long ago it is."""
     if instant is None:
         return NOTHING
-    return format_html('{} <span class="ago"></span>', moment(instant))
+    return moment(instant) + AGO
 
 
 def number(rows: int) -> str:
@@ -82,7 +83,7 @@ def state(event: SystemEvent) -> SafeString:
 
 def message(event: SystemEvent) -> SafeString:
     text = event.message if event.message.strip() else _("(no message)")
-    return format_html('<span class="message" title="{}">{}</span>', text[:1000], text[:1000])
+    return format_html('<span class="message" title="{0}">{0}</span>', text[:1000])
 
 
 def device(event: SystemEvent) -> SafeString:
@@ -105,10 +106,11 @@ def cells(event: SystemEvent) -> Mapping[str, Any]:
     }
 
 
-def _same(parameter: str, pk: Any, related: Any) -> SafeString:
+def _same(parameter: str, pk: UUID | None, related: Any) -> SafeString:
     """What the event is about, linked to its other events."""
     if pk is None:
         return NOTHING
     # The list's own address, so that the link works wherever the admin is mounted.
-    address = "?" + urlencode({parameter: str(pk)})
-    return format_html('<a href="{}" title="{}">{}</a>', address, _("Events of the same"), related)
+    return format_html(
+        '<a href="?{}={}" title="{}">{}</a>', parameter, pk, _("Events of the same"), related
+    )

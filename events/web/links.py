@@ -15,6 +15,12 @@ def list_url(**filters: Any) -> str:
     return f"{address}?{urlencode(filters, doseq=True)}"
 
 
+def event_url(event_id: int) -> str:
+    """The address of an event's page, as `reverse` finds it anew for each."""
+    address = _address("admin:events_systemevent_changelist", get_script_prefix())
+    return f"{address}{event_id}/change/"
+
+
 def timeline_url(parameters: Mapping[str, Any], until: datetime | None = None) -> str:
     """The address of a timeline; without `until` it ends at the present."""
     end = {} if until is None else {"until": until.isoformat()}

@@ -2,10 +2,15 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
-from admin_rows import LIST, add, add_many, ids_shown, text_of
+from admin_rows import LIST, add, add_many, ids_shown, staff_in, text_of
+from calls import counted_calls
+from django.contrib.admin.templatetags.admin_list import results
+from django.template import Template
 from django.test import Client
+from django.urls import resolve, reverse
 from queries import captured_queries
 
 from events.models import SystemEvent
@@ -41,6 +46,31 @@ def test_the_list_costs_as_many_queries_for_60_rows_as_for_3(
     for number in range(57):
         add(f"Message {number}", device=device, account=account, **rows)
     assert with_3 == queries_of(admin_client, query) == QUERIES[query]
+
+
+def test_links_and_templates_are_made_for_the_page_not_for_each_row(admin_client: Client) -> None:
+    def calls() -> dict[str, int]:
+        with counted_calls(reverse, resolve, Template.render) as counted:
+            text_of(admin_client.get(f"{LIST}?category=scheduler"))
+        return dict(counted)
+
+    add_many(3)
+    calls()  # what is kept for good is made
+    with_3 = calls()
+    for number in range(57):
+        add(f"Message {number}")
+    assert calls() == with_3
+
+
+@pytest.mark.parametrize("query", ["?all=1", "?category=scheduler&q=m%26%7B%7D&o=1"])
+@pytest.mark.parametrize("group", ["Event responders", "Event viewers"])
+def test_the_rows_are_those_that_djangos_own_list_would_show(group: str, query: str) -> None:
+    [event] = add_many(1, resolved=True, resolved_by="<b>", event_type="{event}")
+    add("<script>{} {address} {0}</script>", device=event.device, severity='"odd"')
+    add(" ", account=event.account, resolved=None)
+    response: Any = staff_in(group).get(f"{LIST}{query}")
+    changelist = response.context_data["cl"]
+    assert list(changelist.rows) == ["".join(cells) for cells in results(changelist)]
 
 
 def test_no_query_counts_the_table_or_reads_a_context(admin_client: Client) -> None:
