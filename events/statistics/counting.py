@@ -14,7 +14,7 @@ from events.models import EventRollup
 from events.models.event import SystemEventQuerySet
 from events.reading.raw_sql import read_rows
 from events.reading.time_limit import time_limit
-from events.statistics.rollups.rolling import read_mark, roll_up
+from events.statistics.rollups.rolling import read_mark, read_progress, roll_up
 
 from .buckets import Buckets
 from .rollups import statements as rollups
@@ -135,13 +135,13 @@ def count(question: Question) -> Statistics:
         return _read(question, question.events, "SELECT 0::bigint", "", ())[1]
     valued = _valued(rolled, "slot", question).values("bucket", "value", "events")
     sql, params = valued.query.sql_with_params()
-    _roll_up_a_little()
+    mark = _roll_up_a_little()
     while True:
-        mark = read_mark()
         behind = question.events.filter(id__gt=mark).filter(id__gt=_MARK_OF_THE_MOMENT)
         at, found = _read(question, behind, rollups.MARK, _ROLLED.format(sql=sql), params)
-        if at >= mark:  # else someone has started over in between
+        if at >= mark:
             return found
+        mark = read_mark()  # someone has started over in between
 
 
 def _read(
@@ -194,8 +194,13 @@ class _BucketOf(Func):
     output_field = IntegerField()
 
 
-def _roll_up_a_little() -> None:
+def _roll_up_a_little() -> int:
+    """Take in what has gathered, for a while; return up to which id events are rolled up."""
+    mark, ids_behind = read_progress()
+    if ids_behind < ROLL_UP_ROWS:
+        return mark
     began = time.monotonic()
     for _ in roll_up(at_least=ROLL_UP_ROWS, waits=False, wait_seconds=WRITERS_SECONDS):
         if time.monotonic() - began > ROLL_UP_SECONDS:
-            return
+            break
+    return read_mark()

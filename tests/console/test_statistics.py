@@ -14,6 +14,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
+from queries import captured_queries
 
 from events.models import Device, EventRollup, SystemEvent
 from events.retention.policy import Policy
@@ -217,6 +218,17 @@ def test_asking_rolls_up_what_has_gathered_once_that_is_much(admin_client: Clien
         assert ask(admin_client)["total"] == counting.ROLL_UP_ROWS + extra
         assert crowd.rows(rolled_up) == [(counting.ROLL_UP_ROWS,)]
         crowd.rows(insert, 1)
+
+
+@pytest.mark.django_db
+def test_where_little_has_gathered_the_mark_is_read_once_before_the_count(
+    admin_client: Client,
+) -> None:
+    crowd.add(random.Random(0), 10, [])
+    list(roll_up())
+    with captured_queries() as captured:
+        ask(admin_client)
+    assert sum("event_rollup_mark" in sql for sql in captured) == 2
 
 
 @pytest.mark.django_db(transaction=True)

@@ -25,8 +25,8 @@ def roll_up(
     Ends where less than `at_least` is left; unless it `waits`, also where another process is at it.
     Open writers are waited for at most `wait_seconds`.
     """
-    [(mark, last_id)] = read_rows(statements.MARK_AND_LAST_ID)
-    if mark <= last_id < mark + at_least:
+    _, ids_behind = read_progress()
+    if ids_behind < at_least:
         return  # without asking which ids are settled, as that may wait
     horizon = settled.read_horizon(read_rows, wait_seconds=wait_seconds)
     rows = FIRST_ROWS
@@ -40,14 +40,18 @@ def roll_up(
         rows = next_batch_size(rows, seconds, CHUNK_SECONDS, fewest=FEWEST_ROWS, most=MOST_ROWS)
 
 
-def read_mark() -> int:
-    """Return up to which id events are rolled up."""
+def read_progress() -> tuple[int, int]:
+    """Return up to which id events are rolled up, and how many ids were given out since."""
     [(mark, last_id)] = read_rows(statements.MARK_AND_LAST_ID)
     if last_id < mark:
         # Another table than the one that was rolled up: truncated, or restored from before.
         start_over()
-        return 0
-    return int(mark)
+        mark = 0
+    return mark, last_id - mark
+
+
+def read_mark() -> int:
+    return read_progress()[0]
 
 
 def start_over() -> None:
