@@ -6,13 +6,15 @@ every row of another severity, which for a rare one is the whole table.
 """
 
 FIRST_SINCE = """
-SELECT coalesce(min(id), 9223372036854775807) FROM (
-    SELECT id FROM system_events
-    WHERE timestamp >= now() - make_interval(secs => %(seconds)s)
-    ORDER BY timestamp, id LIMIT %(rows)s
-) AS first
+SELECT (
+    SELECT coalesce(min(id), 9223372036854775807) FROM (
+        SELECT id FROM system_events
+        WHERE timestamp >= now() - make_interval(secs => period.seconds)
+        ORDER BY timestamp, id LIMIT %(rows)s
+    ) AS first
+) FROM unnest(%(periods)s::integer[]) WITH ORDINALITY AS period (seconds, place) ORDER BY place
 """
-"""The id that arrivals of the last so many seconds begin at; few rows of a time come late, with
+"""The ids that arrivals of the last so many seconds begin at; few rows of a time come late, with
 higher ids, so that the first rows by time tell."""
 
 UNRESOLVED = """

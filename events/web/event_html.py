@@ -14,6 +14,8 @@ from django.utils.translation import gettext as _
 from events.models import SystemEvent
 from sovi_events import catalog
 
+from .links import event_url
+
 FORMAT = "%Y-%m-%d %H:%M:%S"
 NOTHING = format_html('<span class="nothing" aria-hidden="true">{}</span>', "–")
 AGO = format_html('{}<span class="ago"></span>', " ")
@@ -47,6 +49,8 @@ def moment_and_ago(instant: datetime | None) -> SafeString:
 
 def number(rows: int) -> str:
     """How many, with separators."""
+    if 0 <= rows < 1000:
+        return str(rows)  # no language groups fewer than four digits
     return number_format(rows, use_l10n=True, force_grouping=True)
 
 
@@ -98,6 +102,7 @@ def cells(event: SystemEvent) -> Mapping[str, Any]:
     """The cells of an event's row in a table outside the list of events."""
     return {
         "pk": str(event.pk),
+        "url": event_url(event.pk),
         "time": moment_and_ago(event.timestamp),
         "severity": severity(event),
         "kind": kind(event),

@@ -6,7 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from events.console import statements
+from events.filters.event_filter import EventFilter
 from events.models import Account, Device, SystemEvent
+from events.reading import page
 from events.reading.bounded_count import COUNT_BOUND, BoundedCount
 from events.reading.raw_sql import read_rows
 from sovi_events import catalog
@@ -47,7 +49,7 @@ def unresolved() -> list[Unresolved]:
     """Count the unresolved events of each severity, the gravest first."""
     severities = list(catalog.SEVERITIES[::-1])
     params: Any = {"severities": severities, "bound": COUNT_BOUND, "actions": ACTIONS_BOUND}
-    params |= {"hour": _first_since(HOUR), "day": _first_since(DAY)}
+    params["hour"], params["day"] = _first_since(HOUR, DAY)
     counted = {name: figures for name, *figures in read_rows(statements.UNRESOLVED, params)}
     gone: dict[tuple[int, str], int] = {
         (seconds, name): count
@@ -89,23 +91,14 @@ def tops() -> tuple[list[Top], list[Top], list[Top]]:
 
 def latest_failures() -> list[SystemEvent]:
     """The newest critical and error events, resolved or not."""
-    # Each severity by its index: were there few, one scan for both would pass all other rows.
-    ids = [
-        pk
-        for severity in FAILURES
-        for pk in SystemEvent.objects.filter(severity=severity)
-        .order_by("-pk")
-        .values_list("pk", flat=True)[:LATEST_ROWS]
-    ]
-    newest = sorted(ids, reverse=True)[:LATEST_ROWS]
-    events = SystemEvent.objects.defer("context").in_bulk(newest)
-    return [events[pk] for pk in newest if pk in events]
+    failures = SystemEvent.objects.matching(EventFilter.where(severity=FAILURES))
+    return list(page.read(failures.defer("context"), LATEST_ROWS))
 
 
-def _first_since(seconds: int) -> int:
-    """Return the id that arrivals of the last so many seconds begin at."""
-    [(first_id,)] = read_rows(statements.FIRST_SINCE, {"seconds": seconds, "rows": FIRST_ROWS})
-    return int(first_id)
+def _first_since(*periods: int) -> list[int]:
+    """Return the ids that arrivals of the last so many seconds begin at."""
+    params = {"periods": list(periods), "rows": FIRST_ROWS}
+    return [first_id for (first_id,) in read_rows(statements.FIRST_SINCE, params)]
 
 
 def _named(

@@ -1,7 +1,7 @@
 """The operator's first page: what is broken, how badly, since when and where."""
 
+from collections.abc import Iterable
 from datetime import datetime
-from itertools import pairwise
 from typing import Any
 
 from django.contrib import admin
@@ -21,6 +21,7 @@ from sovi_events import catalog
 from . import figures
 from .clock_ranges import DEFAULT, SPANS, ClockRange
 from .histogram import OTHER, histogram
+from .histogram_table import table_rows
 
 TIMEOUT_SECONDS = 2.0
 HAS_PAGE_OF_ITS_OWN = ("SystemEvent", "Device", "Account", "EventAction")
@@ -32,23 +33,23 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     context = {
         **admin.site.each_context(request),
         "title": admin.site.index_title,
-        "manageable": manageable(request),
         "may_view": request.user.has_perm(VIEW),
         "as_of": event_html.moment(now),
         "spans": SPANS.values(),
         "span": span,
     }
+    context["manageable"] = manageable(context["available_apps"])
     if context["may_view"]:
         counted = _figures()
         context |= {"too_slow": True} if counted is None else counted | _histogram(span, now)
     return TemplateResponse(request, "admin/console/dashboard.html", context)
 
 
-def manageable(request: HttpRequest) -> list[dict[str, Any]]:
+def manageable(apps: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """What the admin offers besides the pages that the header names."""
     return [
         model
-        for app in admin.site.get_app_list(request)
+        for app in apps
         for model in app["models"]
         if model["admin_url"] and model["object_name"] not in HAS_PAGE_OF_ITS_OWN
     ]
@@ -58,11 +59,13 @@ def _figures() -> dict[str, Any] | None:
     """Everything that is counted; None when PostgreSQL took too long about it."""
     try:
         with time_limit(TIMEOUT_SECONDS, planner=ALONG_INDEXES):
+            latest = figures.latest_failures()
             return {
                 "unresolved": [_card(entry) for entry in figures.unresolved()],
                 "tops": _tops(),
-                "latest": [event_html.cells(event) for event in figures.latest_failures()],
-                "is_empty": SystemEvent.objects.order_by("-pk").only("pk").first() is None,
+                "latest": [event_html.cells(event) for event in latest],
+                "is_empty": not latest
+                and SystemEvent.objects.order_by("-pk").only("pk").first() is None,
             }
     except TookTooLong:
         return None
@@ -122,15 +125,7 @@ def _histogram(span: ClockRange, now: datetime) -> dict[str, Any]:
         severities.append(OTHER)
     return {
         "severities": severities,
-        "intervals": [
-            {
-                "start": int(start.timestamp()),
-                "time": event_html.moment(start),
-                "counts": counted and [counted[number][name] for name in severities],
-                "url": list_url(since=start.isoformat(), until=end.isoformat()),
-            }
-            for number, (start, end) in enumerate(pairwise(buckets.edges))
-        ],
+        "rows": table_rows(buckets, severities, counted),
         "interval_seconds": int(span.interval.total_seconds()),
         "is_counted": counted is not None,
     }
