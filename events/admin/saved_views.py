@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
@@ -52,16 +53,16 @@ class ViewsBar:
     plain_query: str = PLAIN
     name_length: int = NAME_LENGTH
 
-    @property
+    @cached_property
     def own(self) -> list[SavedView]:
         return [view for view in self.views if view.owner_id == self.user.pk]
 
-    @property
+    @cached_property
     def shared(self) -> list[SavedView]:
         """Those of others."""
         return [view for view in self.views if view.owner_id != self.user.pk]
 
-    @property
+    @cached_property
     def current(self) -> SavedView | None:
         """The view whose filter is in force, the user's own before another's."""
         seen = self.own + self.shared
@@ -71,7 +72,7 @@ class ViewsBar:
     def may_change_current(self) -> bool:
         return self.current is not None and self.current.may_be_changed_by(self.user)
 
-    @property
+    @cached_property
     def replaceable(self) -> list[SavedView]:
         return [view for view in self.own + self.shared if view.may_be_changed_by(self.user)]
 

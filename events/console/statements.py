@@ -72,7 +72,9 @@ GROUP BY 1, 2
 which more was done than is read."""
 
 TOPS = """
-SELECT event_type, device_id, account_id, events FROM (
+SELECT event_type, device_id, account_id, devices.name,
+    accounts.id IS NOT NULL, accounts.platform, accounts.username, events
+FROM (
     SELECT event_type, device_id, account_id, count(*) AS events, row_number() OVER (
         PARTITION BY GROUPING(event_type, device_id, account_id)
         ORDER BY count(*) DESC, event_type, device_id, account_id
@@ -87,6 +89,7 @@ SELECT event_type, device_id, account_id, events FROM (
     GROUP BY GROUPING SETS ((event_type), (device_id), (account_id))
     HAVING event_type IS NOT NULL OR device_id IS NOT NULL OR account_id IS NOT NULL
 ) AS shared
+LEFT JOIN devices ON devices.id = device_id LEFT JOIN accounts ON accounts.id = account_id
 WHERE place <= %(rows)s ORDER BY events DESC, place
 """
 """What most of the newest unresolved failures have in common: each row names one of the three."""

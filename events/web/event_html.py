@@ -26,12 +26,9 @@ def moment(instant: datetime | None) -> SafeString:
     if instant is None:
         return NOTHING
     utc = instant.astimezone(UTC).strftime(FORMAT)
-    return format_html(
-        '<time datetime="{}" title="{} UTC">{}</time>',
-        utc.replace(" ", "T") + "Z",
-        utc,
-        timezone.localtime(instant).strftime(FORMAT),
-    )
+    local = timezone.localtime(instant).strftime(FORMAT)
+    # Of digits alone: there is nothing to escape, on a page that shows a hundred moments.
+    return SafeString(f'<time datetime="{utc.replace(" ", "T")}Z" title="{utc} UTC">{local}</time>')
 
 
 def plain(instant: datetime) -> str:

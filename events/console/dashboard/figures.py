@@ -1,9 +1,7 @@
 """What the dashboard counts. Nothing here reads more rows than its bound."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from events.console import statements
 from events.filters.event_filter import EventFilter
@@ -78,15 +76,19 @@ def unresolved() -> list[Unresolved]:
 def tops() -> tuple[list[Top], list[Top], list[Top]]:
     """Count the event types, devices and accounts of the newest unresolved failures, most first."""
     params: Any = {"severities": list(FAILURES), "bound": COUNT_BOUND, "rows": TOP_ROWS}
-    rows = read_rows(statements.TOPS, params)
-    event_types, devices, accounts = (
-        [(row[column], row[-1]) for row in rows if row[column] is not None] for column in range(3)
-    )
-    return (
-        [Top("event_type", value, value, count) for value, count in event_types],
-        _named("device", devices, Device),
-        _named("account", accounts, Account),
-    )
+    tops: tuple[list[Top], list[Top], list[Top]] = ([], [], [])
+    for event_type, device_id, account_id, name, known, platform, username, count in read_rows(
+        statements.TOPS, params
+    ):
+        if event_type is not None:
+            tops[0].append(Top("event_type", event_type, event_type, count))
+        elif device_id is not None:
+            device = Device(device_id, name)
+            tops[1].append(Top("device", str(device_id), str(device), count))
+        else:
+            account = Account(account_id, platform, username) if known else account_id
+            tops[2].append(Top("account", str(account_id), str(account), count))
+    return tops
 
 
 def latest_failures() -> list[SystemEvent]:
@@ -99,12 +101,3 @@ def _first_since(*periods: int) -> list[int]:
     """Return the ids that arrivals of the last so many seconds begin at."""
     params = {"periods": list(periods), "rows": FIRST_ROWS}
     return [first_id for (first_id,) in read_rows(statements.FIRST_SINCE, params)]
-
-
-def _named(
-    parameter: str, counted: Sequence[tuple[UUID, int]], model: type[Device] | type[Account]
-) -> list[Top]:
-    names = model._default_manager.in_bulk([value for value, _ in counted])
-    return [
-        Top(parameter, str(value), str(names.get(value, value)), count) for value, count in counted
-    ]

@@ -12,9 +12,7 @@ from events.statistics.buckets import Buckets
 from events.web import event_html
 from events.web.links import list_url
 
-INTERVAL = (
-    '<tr data-start="{}"><th scope="row"><a href="{}since={}&amp;until={}">{}</a></th>{}</tr>'
-)
+INTERVAL = '<tr data-start="{}"><th scope="row"><a href="{}since={}&amp;until={}">{}</a></th>'
 
 
 def table_rows(
@@ -36,14 +34,14 @@ def table_rows(
             return format_html('<td class="nothing">{}</td>', "…")
         return format_html('<td data-count="{}">{}</td>', count, event_html.number(count))
 
-    def cells(counts: Mapping[str, int | None]) -> SafeString:
-        return format_html_join("", "{}", ([cell(counts[name])] for name in severities))
-
     return format_html_join(
         "\n",
-        INTERVAL,
+        f"{INTERVAL}{'{}' * len(severities)}</tr>",
         (
-            (int(start.timestamp()), address, since, until, event_html.moment(start), cells(counts))
+            (
+                *(int(start.timestamp()), address, since, until, event_html.moment(start)),
+                *(cell(counts[name]) for name in severities),
+            )
             for ((start, since), (_, until)), counts in zip(pairwise(edges), figures, strict=True)
         ),
     )
