@@ -222,13 +222,13 @@ async def async_store(records: Sequence[Record]) -> list[int | None]:
 def read(query: EventQuery) -> Rows:
     """Return the events of a query as `get_events` does."""
     settled_id = None if query.after_id is None else _settled_id()
-    return _shown(_connection.run(*query.statement(settled_id)))
+    return _shown(_connection.run(*query.statement(settled_id), prepare=False))
 
 
 async def async_read(query: EventQuery) -> Rows:
     """`read`, for a running event loop."""
     settled_id = None if query.after_id is None else await _async_settled_id()
-    return _shown(await _async_connection.run(*query.statement(settled_id)))
+    return _shown(await _async_connection.run(*query.statement(settled_id), prepare=False))
 
 
 def _act(statement: str, params: dict[str, Any]) -> bool:

@@ -14,12 +14,13 @@ import psycopg
 from psycopg.abc import Params
 from psycopg.rows import dict_row
 
-from . import database
+from . import database, settings
 from .errors import DatabaseUnavailable, EventsError, NotMigrated
 from .loaders import TOLERANT
 from .writing.bounded import BoundedConnection
 
 CONNECT_TIMEOUT_SECONDS = 5
+PREPARE_THRESHOLD = 5
 SERVER_GRACE_SECONDS = 1.0
 """How much later than its client the server gives a statement up."""
 
@@ -34,15 +35,19 @@ class SharedConnection:
         self._connection: psycopg.Connection[dict[str, Any]] | None = None
         os.register_at_fork(after_in_child=self._forget)
 
-    def run(self, statement: str, params: Params | None = None) -> Rows:
+    def run(
+        self, statement: str, params: Params | None = None, *, prepare: bool | None = None
+    ) -> Rows:
         """Execute one statement in a transaction of its own; return its rows as dicts.
 
-        Raises `DatabaseUnavailable`, `NotMigrated`; psycopg's errors of data and constraints pass.
+        With `prepare` False it is planned for its parameters each time, else after a few times
+        perhaps for any. Raises `DatabaseUnavailable`, `NotMigrated`; psycopg's errors of data and
+        constraints pass.
         """
         with self._lock, _translated():
             connection = self._usable()
             try:
-                return connection.execute(statement, params).fetchall()
+                return connection.execute(statement, params, prepare=prepare).fetchall()
             finally:
                 if connection.broken:
                     self._connection = None
@@ -65,7 +70,11 @@ class SharedConnection:
             self._connection = None
         if self._connection is None:
             self._connection = psycopg.connect(
-                **_parameters(), autocommit=True, row_factory=dict_row, context=TOLERANT
+                **_parameters(),
+                autocommit=True,
+                prepare_threshold=_prepare_threshold(),
+                row_factory=dict_row,
+                context=TOLERANT,
             )
         return self._connection
 
@@ -89,14 +98,17 @@ class AsyncSharedConnection:
         ] = weakref.WeakKeyDictionary()
         os.register_at_fork(after_in_child=self._forget)
 
-    async def run(self, statement: str, params: Params | None = None) -> Rows:
+    async def run(
+        self, statement: str, params: Params | None = None, *, prepare: bool | None = None
+    ) -> Rows:
         """`SharedConnection.run`, without blocking the running loop."""
         loop = asyncio.get_running_loop()
         async with self._lock(loop):
             with _translated():
                 connection = await self._usable(loop)
                 try:
-                    return await (await connection.execute(statement, params)).fetchall()
+                    cursor = await connection.execute(statement, params, prepare=prepare)
+                    return await cursor.fetchall()
                 finally:
                     if connection.broken:
                         del self._of_loop[loop]
@@ -127,7 +139,11 @@ class AsyncSharedConnection:
             embedded = database.is_embedded()
             parameters = await asyncio.to_thread(_parameters) if embedded else _parameters()
             connection = await psycopg.AsyncConnection.connect(
-                **parameters, autocommit=True, row_factory=dict_row, context=TOLERANT
+                **parameters,
+                autocommit=True,
+                prepare_threshold=_prepare_threshold(),
+                row_factory=dict_row,
+                context=TOLERANT,
             )
             self._of_loop[loop] = connection
             # A loop that ends can't be awaited any more: let go of the socket with it.
@@ -175,6 +191,12 @@ def bounded(name: str, seconds: float, *, prepare: bool) -> BoundedConnection:
             prepare=False,
         )
     return opened
+
+
+def _prepare_threshold() -> int | None:
+    """After how many executions a statement is prepared: never where sessions are borrowed."""
+    is_wanted = settings.switch(settings.in_effect(), "SOVI_PREPARED_STATEMENTS", default=True)
+    return PREPARE_THRESHOLD if is_wanted else None
 
 
 def _finish(pgconn: psycopg.pq.abc.PGconn, process: int) -> None:

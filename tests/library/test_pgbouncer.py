@@ -130,6 +130,21 @@ def test_the_other_calls_work_too(machine: Machine) -> None:
 
 
 @pytest.mark.usefixtures("pgbouncer")
+def test_so_do_those_of_processes_that_share_few_sessions(machine: Machine) -> None:
+    eventually(lambda: has_mixed_sessions(machine.url), "each client keeps its session")
+    producers = [machine.producer() for _ in range(3)]
+    event_id = producers[0].emit("to be resolved and reopened", "error")
+    for producer in producers:
+        producer.ask(f"""
+for _ in range(40):
+    events.resolve(event_id={event_id}, resolved_by="human")
+    events.reopen({event_id}, "human")
+len(events.get_events(after_id=0))
+""")
+    assert [producer.answer() for producer in producers] == [1, 1, 1]
+
+
+@pytest.mark.usefixtures("pgbouncer")
 def test_a_crash_behind_the_pooler_loses_nothing(machine: Machine, killable: Killable) -> None:
     machine.variables["SOVI_EMIT_TIMEOUT_SECONDS"] = "1"
     producer = machine.producer()
