@@ -46,6 +46,16 @@ MESSAGE_INDEX = "sovi_events_message"
 MESSAGE_DEFINITION = "USING gin (message gin_trgm_ops)"
 """For text within a message; only where `pg_trgm` may be had."""
 
+CONTEXT_INDEX = "sovi_events_context"
+CONTEXT_DEFINITION = "USING gin (context jsonb_path_ops)"
+"""For values of the context; only where `manage.py index_context` was run."""
+
+DEFINITIONS = {
+    **INDEXES,
+    MESSAGE_INDEX: MESSAGE_DEFINITION,
+    CONTEXT_INDEX: CONTEXT_DEFINITION,
+}
+
 
 class BuildIndexConcurrently(Operation):
     """Build one index of `system_events` while other programs write the table.
@@ -67,9 +77,8 @@ class BuildIndexConcurrently(Operation):
         if valid is False:
             self.database_backwards(app_label, schema_editor, *states)
         if not valid:
-            definition = {**INDEXES, MESSAGE_INDEX: MESSAGE_DEFINITION}[self.name]
             schema_editor.execute(
-                f"CREATE INDEX CONCURRENTLY {self.name} ON system_events {definition}"
+                f"CREATE INDEX CONCURRENTLY {self.name} ON system_events {DEFINITIONS[self.name]}"
             )
 
     def database_backwards(

@@ -14,6 +14,7 @@ from events.models import SystemEvent
 from events.models.event import SystemEventQuerySet
 from events.reading import page
 from events.reading.bounded_count import COUNT_BOUND
+from events.reading.context_index import few_by_context
 from events.reading.raw_sql import read_rows
 from events.reading.time_limit import TookTooLong, time_limit
 from sovi_events import statements
@@ -119,9 +120,10 @@ def preview(action: str, filters: StoredFilter, *, max_id: int | None = None) ->
 def measure(events: SystemEventQuerySet, first_id: int, last_id: int) -> Total:
     """Count those of a range up to `COUNT_BOUND`, estimate more; raise `TookTooLong`."""
     at_least = 0
-    some = events.order_by().values_list("severity")[: COUNT_BOUND + 1]
-    sql, params = some.query.sql_with_params()
     with suppress(TookTooLong), time_limit(TIMEOUT_SECONDS):
+        few = few_by_context(events)
+        some = (events if few is None else few).order_by().values_list("severity")
+        sql, params = some[: COUNT_BOUND + 1].query.sql_with_params()
         counted = _extent(dict(read_rows(COUNT_OF.format(some=sql), params)), exact=True)
         if counted.rows <= COUNT_BOUND:
             return counted

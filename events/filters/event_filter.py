@@ -14,7 +14,7 @@ from django.apps import apps
 from django.db.models import Q
 
 from events.filters.search.keys import KEYS
-from events.filters.search.meaning import condition, term_of
+from events.filters.search.meaning import condition, objects_of, term_of
 from events.filters.search.parser import parse
 from events.filters.search.query import Column, Search
 from sovi_events import index_scan
@@ -68,6 +68,13 @@ class EventFilter:
             if operator == "in" and column in index_scan.TYPES and None not in values:
                 found.setdefault(column, values)
         return found
+
+    @property
+    def contained(self) -> list[list[Any]]:
+        """Objects for an index to look up: the context contains at least one of each list."""
+        given = [[json.loads(it.values[0])] for it in self.terms if it.operator == "contains"]
+        given += filter(None, map(objects_of, self.residue.terms))
+        return [objects for objects in given if all(map(_has_scalar, objects))]
 
     @property
     def resolved(self) -> bool | None:
@@ -152,6 +159,16 @@ class EventFilter:
     @cached_property
     def _search_terms(self) -> list[tuple[Term | None, Any]]:
         return [(term_of(term), term) for term in self.search.terms]
+
+
+def _has_scalar(value: Any) -> bool:
+    """Whether there is anything to look up: of an empty object or array there is not."""
+    match value:
+        case dict():
+            return any(map(_has_scalar, value.values()))
+        case list():
+            return any(map(_has_scalar, value))
+    return True
 
 
 _SINGLE = {

@@ -30,7 +30,7 @@ class Term(NamedTuple):
                 known = Q(**{f"{column}__in": [value for value in values if value is not None]})
                 return known | Q(**{f"{column}__isnull": True}) if None in values else known
             case Term(column, "contains", (text,)):
-                return Q(**{f"{column}__contains": json.loads(text)})
+                return Q(**{f"{column}__includes": json.loads(text)})
             case Term(column, operator, (value,)):
                 return Q(**{f"{column}__{operator}": value})
         raise ValueError(f"{self!r} is no term of a filter")

@@ -4,7 +4,7 @@ See `sovi_events.index_scan`, and `time_range` for times. Filters that no index 
 row by row along those ranges, or along the ids; how long that may take is for `time_limit`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 from django.core.exceptions import EmptyResultSet
@@ -16,8 +16,9 @@ from events.filters.event_filter import EventFilter
 from events.models.event import SystemEventQuerySet
 from sovi_events import index_scan
 
+from .context_index import few_by_context
 from .raw_sql import read_rows
-from .time_range import TimeRange, ids_by_time
+from .time_range import TimeRange
 
 IdReader = Callable[[int], index_scan.Statement]
 """Makes what reads the ids of at most so many events; may raise `EmptyResultSet`."""
@@ -29,8 +30,10 @@ def read(
     """Return the newest so many of the events, or the oldest, in this order, after `offset`."""
     order = "pk" if ascending else "-pk"
     asked = events.event_filter
-    if _has_time_filter(asked):
-        ids = _read_time_range(events, asked, offset + limit, ascending=ascending)[offset:]
+    few = few_by_context(events)
+    if few is not None or _has_time_filter(asked):
+        parts = _id_readers(events, few, ascending=ascending)
+        ids = _read_ids(parts, offset + limit, using=events.db)[offset:]
         return _without_filters(events).filter(pk__in=ids).order_by(order)
     if _index(asked) is None:
         return events.order_by(order)[offset : offset + limit]
@@ -45,9 +48,10 @@ def read(
 def count(events: SystemEventQuerySet, bound: int) -> int:
     """Count the events, at most `bound` of them."""
     asked = events.event_filter
+    few = few_by_context(events)
     parts: Iterator[IdReader] = iter([partial(select_ids, events, ordered=False)])
-    if _has_time_filter(asked) and _index(asked) is not None:
-        parts = _id_readers(events, asked, ordered=False)
+    if few is not None or (_has_time_filter(asked) and _index(asked) is not None):
+        parts = _id_readers(events, few, ordered=False)
     counted = 0
     for part in parts:
         try:
@@ -65,13 +69,11 @@ def _has_time_filter(asked: EventFilter) -> bool:
     return asked.asks_for("timestamp") and not asked.asks_for("message")
 
 
-def _read_time_range(
-    events: SystemEventQuerySet, asked: EventFilter, limit: int, *, ascending: bool
-) -> list[int]:
+def _read_ids(parts: Iterable[IdReader], limit: int, *, using: str) -> list[int]:
     ids: list[int] = []
-    for part in _id_readers(events, asked, ascending=ascending):
+    for part in parts:
         try:
-            ids += [event_id for (event_id,) in read_rows(*part(limit - len(ids)), using=events.db)]
+            ids += [event_id for (event_id,) in read_rows(*part(limit - len(ids)), using=using)]
         except EmptyResultSet:
             continue
         if len(ids) == limit:
@@ -81,20 +83,23 @@ def _read_time_range(
 
 def _id_readers(
     events: SystemEventQuerySet,
-    asked: EventFilter,
+    few: SystemEventQuerySet | None,
     *,
     ascending: bool = False,
     ordered: bool = True,
 ) -> Iterator[IdReader]:
-    """What is read one after the other, until a page is full."""
+    """What is read one after the other, until a page is full: by the context, or else by time."""
+    if few is not None:
+        yield partial(ids_of_few, few, ascending=ascending)
+        return
     span = TimeRange.of(events)
     if span.is_small:
-        yield partial(ids_by_time, events, ascending=ascending)
+        yield partial(ids_of_few, events, ascending=ascending)
         return
     parts: list[IdReader] = [
-        partial(ids_by_time, span.below(events), ascending=ascending),
+        partial(ids_of_few, span.below(events), ascending=ascending),
         partial(select_ids, span.inside(events), ascending=ascending, ordered=ordered),
-        partial(ids_by_time, span.above(events), ascending=ascending),
+        partial(ids_of_few, span.above(events), ascending=ascending),
     ]
     yield from parts if ascending else reversed(parts)
 
@@ -134,6 +139,22 @@ def select_ids(
         offset=offset,
         ascending=ascending,
         ordered=ordered,
+    )
+
+
+def ids_of_few(
+    events: SystemEventQuerySet, limit: int, *, ascending: bool = False
+) -> index_scan.Statement:
+    """Return what reads the ids of a page of events that are few; raises `EmptyResultSet`.
+
+    All are found before they are sorted: PostgreSQL would else follow the ids until it has enough.
+    """
+    sql, params = events.order_by().values_list("pk").query.sql_with_params()
+    order = "ASC" if ascending else "DESC"
+    return (
+        f"SELECT id FROM ({sql} OFFSET 0) AS few (id) "  # noqa: S608 - Django's SQL
+        f"ORDER BY id {order} LIMIT {limit}",
+        list(params),
     )
 
 

@@ -1,5 +1,6 @@
 """Rows of a statement that Django's ORM has no words for."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,3 +27,15 @@ def read_rows(
             cursor = psycopg.Cursor(connection.connection)
         cursor.execute(statement, params)
         return list(cursor.fetchall())
+
+
+def read_plan(
+    statement: str,
+    params: Sequence[Any] | dict[str, Any] | None = None,
+    *,
+    using: str = DEFAULT_DB_ALIAS,
+) -> dict[str, Any]:
+    """Return how PostgreSQL would run it: the outermost node, as EXPLAIN says it in JSON."""
+    [(plan,)] = read_rows(f"EXPLAIN (FORMAT JSON) {statement}", params, using=using)
+    [found] = json.loads(plan) if isinstance(plan, str) else plan
+    return found["Plan"]  # type: ignore[no-any-return]

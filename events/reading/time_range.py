@@ -14,7 +14,6 @@ from django.db.models.expressions import RawSQL
 
 from events.indexes import BLOCK_BITS
 from events.models.event import SystemEventQuerySet
-from sovi_events.index_scan import Statement
 
 FEW_ROWS = 2000
 """Rows of a span that are rather read one and all, by time."""
@@ -91,17 +90,3 @@ class TimeRange(NamedTuple):
 def _in_blocks(events: SystemEventQuerySet, first: int, last: int) -> SystemEventQuerySet:
     """Tell PostgreSQL the blocks that hold ids between the two, so that it looks into each."""
     return events.filter(RawSQL(_IN_BLOCKS, [first, last], BooleanField()))  # noqa: S611
-
-
-def ids_by_time(events: SystemEventQuerySet, limit: int, *, ascending: bool = False) -> Statement:
-    """Return what reads the ids of a page of events that are few; raises `EmptyResultSet`.
-
-    All are found before they are sorted: PostgreSQL would else follow the ids until it has enough.
-    """
-    sql, params = events.order_by().values_list("pk").query.sql_with_params()
-    order = "ASC" if ascending else "DESC"
-    return (
-        f"SELECT id FROM ({sql} OFFSET 0) AS spanned (id) "  # noqa: S608 - Django's SQL
-        f"ORDER BY id {order} LIMIT {limit}",
-        list(params),
-    )

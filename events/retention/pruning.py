@@ -1,6 +1,5 @@
 """Deleting old events in small transactions."""
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,7 +10,7 @@ from django.db import connection, transaction
 
 from events.batch_size import next_batch_size
 from events.reading.bounded_count import COUNT_BOUND
-from events.reading.raw_sql import read_rows
+from events.reading.raw_sql import read_plan, read_rows
 from events.reading.time_limit import ALONG_INDEXES, TookTooLong, local_settings, time_limit
 from events.statistics.rollups import statements as rollups
 from events.statistics.rollups.rolling import CHUNK_SECONDS, read_mark
@@ -131,6 +130,5 @@ def count_due(policy: Policy, now: datetime) -> Expected:
         [(rows,)] = read_rows(counted, params)
         if rows <= COUNT_BOUND:
             return Expected(rows, exact=True)
-    [(plan,)] = read_rows(f"EXPLAIN (FORMAT JSON) {selection}", params)
-    [found] = json.loads(plan) if isinstance(plan, str) else plan
-    return Expected(max(int(found["Plan"]["Plan Rows"]), rows), exact=False)
+    expected = int(read_plan(selection, params)["Plan Rows"])
+    return Expected(max(expected, rows), exact=False)

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from django.db import models
+from django.db.models.fields.json import DataContains
 
 from events.models.json import TolerantJSONField
 from events.models.multirange import BooleanLookup
@@ -39,6 +40,17 @@ class Holds(BooleanLookup):
 
 def _pattern(text: str) -> str:
     return "%" + re.sub(r"([\\%_])", r"\\\1", text) + "%"
+
+
+@TolerantJSONField.register_lookup
+class Includes(DataContains):
+    """`column @> value`, as Django's `contains`, but never by an index: see `context_index`."""
+
+    lookup_name = "includes"
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        sql, params = super().as_postgresql(compiler, connection)
+        return f"({sql}) IS TRUE", params
 
 
 @TolerantJSONField.register_lookup

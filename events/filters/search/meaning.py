@@ -48,16 +48,25 @@ def _condition_of_term(given: SearchTerm) -> Q:
 
 def _condition_of_context(context: Context) -> Q:
     if context.operator == ":":
-        wanted = (
-            Q(context__contains=reduce(lambda inner, key: {key: inner}, context.path[::-1], scalar))
-            for value in context.values
-            for scalar in _scalars(value)
-        )
-        return reduce(operator.or_, wanted)
+        return reduce(operator.or_, (Q(context__includes=it) for it in _objects(context)))
     # Strict: an array is not each of its items. What isn't a number is neither more nor less.
     path = "".join(f".{json.dumps(key, ensure_ascii=False)}" for key in context.path)
     number = context.values[0].text
     return Q(context__satisfies=f"strict ${path} {context.operator} {number}")
+
+
+def objects_of(given: SearchTerm) -> list[Any]:
+    """Return the objects of which the context must contain one; none where it asks for no such."""
+    context = given.what
+    if isinstance(context, Context) and context.operator == ":" and not given.negated:
+        return list(_objects(context))
+    return []
+
+
+def _objects(context: Context) -> Iterator[Any]:
+    for value in context.values:
+        for scalar in _scalars(value):
+            yield reduce(lambda inner, key: {key: inner}, context.path[::-1], scalar)
 
 
 def _scalars(value: Value) -> Iterator[Any]:
