@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
+from django.core.checks import CheckMessage, Debug, Error, Info, Tags, Warning, register
 from django.db import OperationalError, connections
 
 from events import prerequisites
-from events.indexes import MESSAGE_INDEX
+from events.indexes import CONTEXT_INDEX, MESSAGE_INDEX
 from events.reading.raw_sql import read_rows
 
 
@@ -34,6 +34,19 @@ def check_database(
     return found
 
 
+@register(Tags.database)
+def check_context_index(
+    app_configs: object, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Say whether the index on the context is there; nothing is wrong without."""
+    found: list[CheckMessage] = []
+    for alias in databases or []:
+        if connections[alias].vendor == "postgresql":
+            with suppress(OperationalError):
+                found += _check_context_index(alias)
+    return found
+
+
 def _check_following(alias: str) -> list[CheckMessage]:
     found = prerequisites.read(read_rows(prerequisites.FIND, using=alias))
     return [Warning(it.message, hint=it.advice, id=it.id) for it in found]
@@ -52,3 +65,28 @@ def _check_message_index(alias: str) -> list[CheckMessage]:
             id="events.I001",
         )
     ]
+
+
+def _check_context_index(alias: str) -> list[CheckMessage]:
+    statement = """
+        SELECT (SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s))
+        WHERE to_regclass('system_events') IS NOT NULL
+    """
+    found = read_rows(statement, [CONTEXT_INDEX], using=alias)
+    if found == [(None,)]:
+        return [
+            Debug(
+                "Rare values of the context are looked for event by event: there is no index.",
+                hint="Where that takes too long, run `manage.py index_context`.",
+                id="events.D001",
+            )
+        ]
+    if found == [(False,)]:
+        return [
+            Warning(
+                "The index on the context is of no use, as its build was cut; inserts keep it up.",
+                hint="Run `manage.py index_context`, or with --drop.",
+                id="events.W004",
+            )
+        ]
+    return []
