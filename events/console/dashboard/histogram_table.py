@@ -12,7 +12,7 @@ from events.statistics.buckets import Buckets
 from events.web import event_html
 from events.web.links import list_url
 
-INTERVAL = '<tr data-start="{}"><th scope="row"><a href="{}since={}&amp;until={}">{}</a></th>'
+INTERVAL = '<tr data-start="{}"><th scope="row"><a href="{}">{}</a></th>'
 
 
 def table_rows(
@@ -39,7 +39,9 @@ def table_rows(
         f"{INTERVAL}{'{}' * len(severities)}</tr>",
         (
             (
-                *(int(start.timestamp()), address, since, until, event_html.moment(start)),
+                int(start.timestamp()),
+                f"{address}since={since}&until={until}",
+                event_html.moment(start),
                 *(cell(counts[name]) for name in severities),
             )
             for ((start, since), (_, until)), counts in zip(pairwise(edges), figures, strict=True)
