@@ -88,7 +88,9 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "admin:login"
 
 LANGUAGE_CODE = "en"
-USE_I18N = False  # nobody has translated it, and to look for translations is a tenth of a page's time
+USE_I18N = (
+    False  # nobody has translated it, and to look for translations is a tenth of a page's time
+)
 USE_THOUSAND_SEPARATOR = True
 
 STATIC_URL = "/static/"

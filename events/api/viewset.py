@@ -76,9 +76,10 @@ class EventViewSet(ListModelMixin, ApiViewSet[SystemEvent]):
         """Return the event of the address, as it is shown. Raises `Http404`, `TookTooLong`."""
         event_id = self.kwargs["id"]
         with statement_limit():
-            for event in event_json.read(self.get_queryset().filter(pk=event_id)):
-                return event
-        raise Http404(f"There is no event {event_id}.")
+            event = event_json.read_one(event_id)
+        if event is None:
+            raise Http404(f"There is no event {event_id}.")
+        return event
 
     @extend_schema(responses=EventPageSerializer)
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -2,13 +2,13 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 from django.core.exceptions import EmptyResultSet
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg.types.string import TextLoader
@@ -43,7 +43,22 @@ def read(events: SystemEventQuerySet) -> list[dict[str, Any]]:
         statement, params = events.query.sql_with_params()
     except EmptyResultSet:
         return []
-    with connections[events.db].cursor() as cursor:
+    return _read(statement, params, using=events.db)
+
+
+def read_one(event_id: int) -> dict[str, Any] | None:
+    """Read an event likewise, without making its SQL anew."""
+    found = _read(_ONE, [event_id])
+    return found[0] if found else None
+
+
+_ONE = f"SELECT {', '.join(COLUMNS)} FROM system_events WHERE id = %s"  # noqa: S608
+
+
+def _read(
+    statement: str, params: Sequence[Any], *, using: str = DEFAULT_DB_ALIAS
+) -> list[dict[str, Any]]:
+    with connections[using].cursor() as cursor:
         for type_name, loader in _LOADERS.items():
             cursor.adapters.register_loader(type_name, loader)
         cursor.execute(statement, params)
