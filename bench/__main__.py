@@ -5,6 +5,7 @@ import importlib
 import os
 import platform
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import psycopg
@@ -12,7 +13,7 @@ import psycopg
 from sovi_events import database
 from sovi_events.errors import DatabaseConfigurationError
 
-BENCHES = ("emit", "stream", "resolve", "fill", "insert", "read", "admin")
+BENCHES = ("emit", "stream", "resolve", "fill", "insert", "read", "admin", "http")
 """Each is a module here with a `run(quick=...)`; its docstring says what it compares."""
 
 
@@ -23,6 +24,9 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="tiny sizes: only that it runs")
     parser.add_argument("--rows", type=int, help="fill: how many")
     parser.add_argument("--keep", action="store_true", help="fill: leave it for read and admin")
+    parser.add_argument(
+        "--before", type=Path, metavar="TREE", help="http: a checkout to serve beside this one"
+    )
     options = parser.parse_args()
     if not options.names:
         for name in BENCHES:
@@ -31,12 +35,15 @@ def main() -> int:
     names = BENCHES if "all" in options.names else tuple(options.names)
     if unknown := [name for name in names if name not in BENCHES]:
         parser.error(f"there is no bench {unknown[0]!r}; there are: {', '.join(BENCHES)}, all")
+    own_options = {
+        "fill": {"rows": options.rows, "keep": options.keep},
+        "http": {"before": options.before},
+    }
     try:
         print(_machine())
         for name in names:
             print(f"\n{name}: {_summary(_bench(name))}")
-            sizes = {"rows": options.rows, "keep": options.keep} if name == "fill" else {}
-            _bench(name).run(quick=options.quick, **sizes)
+            _bench(name).run(quick=options.quick, **own_options.get(name, {}))
     except psycopg.OperationalError as error:
         print(database.unreachable(error), file=sys.stderr)
         return 1

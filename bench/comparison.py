@@ -18,6 +18,11 @@ class Measurement(NamedTuple):
         """Operations a second."""
         return len(self.operation_seconds) / self.seconds
 
+    def percentile(self, percent: int) -> float:
+        """Seconds that so many of a hundred operations took at most."""
+        operations = len(self.operation_seconds)
+        return sorted(self.operation_seconds)[(operations * percent - 1) // 100]
+
 
 Lap = Callable[[], Measurement]
 """Does its work once."""
@@ -42,17 +47,23 @@ class Comparison(NamedTuple):
 
 
 def compare(name: str, ours: Lap, raw: Lap, *, rounds: int, items: int = 1) -> Comparison:
-    """Run both in turns, `rounds` times each, after one lap of each to warm up.
+    """Run both in turns, `rounds` times each, after one lap of each to warm up."""
+    return Comparison(name, *take_turns((ours, raw), rounds=rounds), items)
 
-    Who goes first changes with every round, so that a machine that gets slower favours neither.
+
+def take_turns(laps: Sequence[Lap], *, rounds: int) -> list[list[Measurement]]:
+    """Run each lap once to warm up, then all in turns; return what each took, round by round.
+
+    Who goes first changes with every round, so that a machine that gets slower favours none.
     """
-    ours()
-    raw()
-    taken: dict[Lap, list[Measurement]] = {ours: [], raw: []}
+    for lap in laps:
+        lap()
+    taken: list[list[Measurement]] = [[] for _ in laps]
+    turns = list(zip(laps, taken, strict=True))
     for number in range(rounds):
-        for lap in (ours, raw) if number % 2 == 0 else (raw, ours):
-            taken[lap].append(lap())
-    return Comparison(name, taken[ours], taken[raw], items)
+        for lap, measurements in turns if number % 2 == 0 else reversed(turns):
+            measurements.append(lap())
+    return taken
 
 
 def timed(operation: Callable[[], object], count: int = 1) -> Measurement:

@@ -70,6 +70,13 @@ def manage(*arguments: str, **variables: str) -> str:
     return done.stdout.decode()
 
 
+def make_user() -> str:
+    """Make the superuser `bench`, whose password is its name; return a token."""
+    user = ("--noinput", "--username", "bench", "--email", "")
+    manage("createsuperuser", *user, DJANGO_SUPERUSER_PASSWORD="bench")  # noqa: S106
+    return manage("create_api_token", "bench").strip()
+
+
 def set_up_django() -> None:
     """Load Django, once DATABASE_URL names the database: its settings are read but once."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sovi_site.settings")

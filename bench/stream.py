@@ -13,7 +13,7 @@ from urllib.request import urlopen
 
 import psycopg
 
-from .scratch import manage, scratch_database
+from .scratch import make_user, scratch_database
 from .web import Reader, Web, close, connect, serving
 
 APPLICATION = "sovi_site.asgi:application"
@@ -40,20 +40,13 @@ def run(*, quick: bool = False) -> None:
     """Measure and print; `quick` only shows that it runs."""
     events, clients, rows, idle = (20, 10, 500, 20) if quick else (500, 500, 2000, 1000)
     with scratch_database("stream") as url:
-        token = _token()
+        token = make_user()
         with serving(APPLICATION, "/healthz", **LIMITS) as web:
             _latency(url, web, token, events)
         with serving(APPLICATION, "/healthz", **LIMITS) as web:
             asyncio.run(_deliveries(url, web, token, clients, rows))
         with serving(APPLICATION, "/healthz", **LIMITS) as web:
             asyncio.run(_idle(url, web, token, idle, 0.5 if quick else 20.0))
-
-
-def _token() -> str:
-    """Make a user and a token in the scratch database."""
-    user = ("--noinput", "--username", "bench", "--email", "")
-    manage("createsuperuser", *user, DJANGO_SUPERUSER_PASSWORD="bench")  # noqa: S106
-    return manage("create_api_token", "bench").strip()
 
 
 # -- From commit to client ------------------------------------------------------------------------

@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+import re
 import socket
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 import httpx
@@ -24,15 +26,15 @@ class Web(NamedTuple):
 
 
 @contextmanager
-def serving(application: str, path: str, **environment: str) -> Iterator[Web]:
-    """Serve an ASGI application with uvicorn; yield once `path` answers."""
+def serving(application: str, path: str, *, root: Path = ROOT, **environment: str) -> Iterator[Web]:
+    """Serve an ASGI application of the checkout `root` with uvicorn; yield once `path` answers."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     command = (sys.executable, "-m", "uvicorn", application, "--port", str(port))
     process = psutil.Popen(
         [*command, "--log-level", "warning", "--timeout-graceful-shutdown", "3"],
-        cwd=ROOT,
+        cwd=root,
         env=os.environ | environment,
     )
     try:
@@ -42,6 +44,31 @@ def serving(application: str, path: str, **environment: str) -> Iterator[Web]:
     finally:
         process.terminate()
         process.wait(timeout=20)
+
+
+class Connection:
+    """Sends requests, one after the other, and reads the answers: less work than `http.client`."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=60)
+        self._file = self._socket.makefile("rb")
+
+    def ask(self, request: bytes) -> bytes:
+        """Return the body of the answer. Raises RuntimeError unless it is a whole success."""
+        self._socket.sendall(request)
+        head = line = self._file.readline()
+        while line.strip():
+            line = self._file.readline()
+            head += line
+        length = re.search(rb"(?i)\ncontent-length: *(\d+)", head)
+        body = self._file.read(int(length[1])) if length else b""
+        if length is None or not head.startswith(b"HTTP/1.1 2"):
+            raise RuntimeError(f"{request[:200]!r}: {head!r} {body[:200]!r}")
+        return body
+
+    def close(self) -> None:
+        self._file.close()
+        self._socket.close()
 
 
 class Reader(asyncio.Protocol):

@@ -16,7 +16,7 @@ def bench(*arguments: str) -> str:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -44,3 +44,16 @@ def test_pages_are_measured_at_two_sizes_of_the_table(name: str) -> None:
     printed = bench(name, "--quick")
     pages = re.findall(r"^\S.* \(\d+/\d+ rows\) .* \d+\.\d\dx +\d+\.\d\dx$", printed, re.MULTILINE)
     assert len(pages) >= 4, printed
+
+
+@pytest.mark.django_db(transaction=True)
+def test_requests_over_http_are_measured_beside_the_bare_application_and_another_checkout() -> None:
+    printed = bench("http", "--quick", "--before", str(ROOT))
+    time, ratio = r" +[\d,.]+ ms [\d,]+/s", r" +\d+\.\d\dx \(\d+\.\d\d to \d+\.\d\d\)"
+    for name in ("list of 50", "device + severity", "POST of one", "resolve", "/healthz"):
+        row = rf"^{re.escape(name)}, 8 clients{time}({time}{ratio}){{2}}$"
+        assert re.search(row, printed, re.MULTILINE), printed
+    for name in ("admin's list", "overview"):
+        assert re.search(rf"^{name}, 1 client{time}{time}{ratio}$", printed, re.MULTILINE), printed
+    assert re.search(rf"^p95 +[\d,.]+ ms +[\d,.]+ ms{ratio}$", printed, re.MULTILINE), printed
+    assert events.get_events() == []
