@@ -38,7 +38,7 @@ class Size(NamedTuple):
     streams: int
 
 
-FULL = Size(1_000_000, 7, {1: 20, 8: 6}, readers=50, streams=300)
+FULL = Size(1_000_000, 15, {1: 10, 8: 3}, readers=50, streams=300)
 QUICK = Size(5_000, 1, {1: 1, 8: 1}, readers=5, streams=10)
 
 
