@@ -103,7 +103,10 @@ def test_what_needs_no_thread_starts_none(handler: Handler) -> None:
 def test_static_files_have_the_headers_of_pages_and_those_of_whitenoise(handler: Handler) -> None:
     path = "/static/admin/css/base.css"
     whole = get(handler, path)
-    assert whole.headers["X-Content-Type-Options"] == "nosniff"
+    page = get(handler, "/admin/login/").headers
+    for name in ("X-Content-Type-Options", "Content-Security-Policy", "X-Frame-Options"):
+        assert whole.headers[name] == page[name]
+    assert page["Content-Security-Policy"].startswith("default-src 'self'; img-src 'self' data:; ")
     assert whole.headers["Content-Type"].startswith("text/css")
     assert int(whole.headers["Content-Length"]) == len(whole.content)
     assert get(handler, path, Range="bytes=10-19").content == whole.content[10:20]
