@@ -11,18 +11,23 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
+from sovi_events.index_scan import COMMON_SEVERITY
+
 BLOCK_BITS = 16
 """Ids that are alike but for these lowest bits are a block."""
 
 # name -> what follows `ON system_events`. Ids, not times, order every list: they are unique. Which
 # query needs which, and what each costs: docs/decisions/0009-indexes.md.
 INDEXES = {
-    "sovi_events_severity": "(severity, id)",
     "sovi_events_kind": "(category, resolved, event_type, severity, id)",
-    "sovi_events_device_kind": "(device_id, resolved, event_type, severity, id)",
-    "sovi_events_account_kind": (
-        "(account_id, resolved, event_type, severity, id) INCLUDE (device_id)"
+    "sovi_events_by_device": (
+        "(device_id, resolved, event_type, severity, id) WHERE device_id IS NOT NULL"
     ),
+    "sovi_events_by_account": (
+        "(account_id, resolved, event_type, severity, id) INCLUDE (device_id) "
+        "WHERE account_id IS NOT NULL"
+    ),
+    "sovi_events_rare_severity": f"(severity, id) WHERE severity <> '{COMMON_SEVERITY}'",
     "sovi_events_time": "(timestamp, id)",
     "sovi_events_block": f"((id >> {BLOCK_BITS}), timestamp, id)",
     "sovi_events_resolver": "(resolved_by, id) WHERE resolved_by IS NOT NULL",

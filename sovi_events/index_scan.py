@@ -23,6 +23,9 @@ TYPES = {
 }
 """The columns that events are looked up by, besides `resolved`."""
 
+COMMON_SEVERITY = "info"
+"""Of nearly all events: the index on severities is without it, and so costs next to nothing."""
+RARE_SEVERITY = f"event.severity <> '{COMMON_SEVERITY}'"
 STATE_UNKNOWN = "event.resolved IS NULL"
 STATES: dict[bool | None, tuple[str, ...]] = {
     True: ("event.resolved",),
@@ -30,6 +33,9 @@ STATES: dict[bool | None, tuple[str, ...]] = {
     None: ("event.resolved", "NOT event.resolved", STATE_UNKNOWN),
 }
 """What `resolved` may be asked for, as conditions of which each is one range of an index."""
+
+KIND = ("category", "resolved", "event_type", "severity")
+"""The index whose ranges serve whatever has no index of its own."""
 
 EqualityFilters = Mapping[str, Sequence[Any]]
 """Columns, each with the values of which it must hold one."""
@@ -52,19 +58,20 @@ def index_for(equal: EqualityFilters, resolved: bool | None) -> tuple[str, ...] 
 
     None where PostgreSQL needs no help, as none is better than that on the ids.
     """
-    if "account_id" in equal:
-        return ("account_id", "resolved", "event_type", "severity")
-    if "device_id" in equal:
-        return ("device_id", "resolved", "event_type", "severity")
-    if "category" in equal or "event_type" in equal:
-        return ("category", "resolved", "event_type", "severity")
-    for column in ("resolved_by", "severity"):
+    for column in ("account_id", "device_id"):
         if column in equal:
-            return (column,)
-    # Nobody knows how far back the last resolved one lies; the unresolved have an index of theirs.
-    if resolved is None:
-        return None
-    return ("category", "resolved", "event_type", "severity") if resolved else ("severity",)
+            return (column, "resolved", "event_type", "severity")
+    if "category" in equal or "event_type" in equal:
+        return KIND
+    if "resolved_by" in equal:
+        return ("resolved_by",)
+    if resolved is False:
+        return ("severity",)  # the unresolved have an index of theirs
+    if "severity" in equal:
+        is_rare = COMMON_SEVERITY not in equal["severity"]
+        return ("severity",) if is_rare and resolved is None else KIND
+    # Nobody knows how far back the last resolved one lies.
+    return KIND if resolved else None
 
 
 def merged_ids(
@@ -83,7 +90,7 @@ def merged_ids(
     Without `ordered` any of them, for counting.
     """
     order = "ASC" if ascending else "DESC"
-    states = STATES[resolved] if "resolved" in index else ("TRUE",)
+    states = STATES[resolved] if "resolved" in index else (_partial(index, resolved),)
     parts: list[str] = []
     params: list[Any] = []
     for state in states:
@@ -102,12 +109,19 @@ def merged_ids(
     return f"{union} LIMIT {limit} OFFSET {offset}", params
 
 
+def _partial(index: Sequence[str], resolved: bool | None) -> str:
+    """Name the rows of a partial index: of a value in an array PostgreSQL can't tell whether."""
+    if index != ("severity",):
+        return "TRUE"
+    return "event.resolved IS NOT TRUE" if resolved is False else RARE_SEVERITY
+
+
 def _ranges(
     index: Sequence[str], equal: EqualityFilters, state: str
 ) -> tuple[list[str], list[str], list[Any]]:
     """What enumerates the values of the columns, and the conditions that name a range by them."""
     ranges: list[str] = []
-    conditions = ["TRUE"]
+    conditions = ["TRUE"] if "resolved" in index else [state]
     params: list[Any] = []
     for is_given, group in groupby(index, lambda column: column in equal or column == "resolved"):
         columns = list(group)

@@ -212,7 +212,24 @@ def test_what_happened_around_an_event_is_read_by_the_index_of_its_device_or_acc
         assert len(explained) == 2  # before and after it
         for plan in explained:
             indexes = {node.get("Index Name") for node in nodes(plan)}
-            assert f"sovi_events_{subject}_kind" in indexes
+            assert f"sovi_events_by_{subject}" in indexes
+
+
+@pytest.mark.parametrize(
+    ("severity", "index"),
+    [
+        ("critical", "sovi_events_rare_severity"),
+        ("error,critical", "sovi_events_rare_severity"),
+        ("info", "sovi_events_kind"),
+        ("info,critical", "sovi_events_kind"),
+    ],
+)
+def test_the_index_of_severities_serves_all_but_the_common_one(
+    operator: Client, severity: str, index: str
+) -> None:
+    with each_bounded() as explained:
+        operator.get("/api/events", {"severity": severity})
+    assert index in {node.get("Index Name") for plan in explained for node in nodes(plan)}
 
 
 def as_query(filters: Filters) -> QueryDict:
