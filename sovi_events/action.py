@@ -15,7 +15,7 @@ from .storable import shown, storable_message
 
 
 def parameters(
-    ids: Sequence[int],
+    ids: Sequence[int] | str,
     *,
     actor: str,
     actor_kind: str,
@@ -25,11 +25,11 @@ def parameters(
 ) -> dict[str, Any]:
     """Parameters of `statements.RESOLVE` and `REOPEN`.
 
-    `actor` is a name, `actor_kind` one of `catalog.RESOLVERS`; the chunks of a bulk action share
-    their `operation`.
+    `ids` may be text, as PostgreSQL writes an array. `actor` is a name, `actor_kind` one of
+    `catalog.RESOLVERS`; the chunks of a bulk action share their `operation`.
     """
     return {
-        "ids": list(ids),
+        "ids": ids if isinstance(ids, str) else list(ids),
         "actor": storable_message(actor),
         "actor_kind": actor_kind,
         "face": face,

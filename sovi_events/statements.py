@@ -151,21 +151,28 @@ WITH changed AS (
            range_agg(int8range(id, nullif(id, 9223372036854775807) + 1))
     FROM changed
     HAVING count(*) > 0
-)
-SELECT id FROM changed
 """
+# A producer's role may write what was done, and not read it.
+_CHANGED_IDS = ") SELECT id FROM changed"
+_CHANGED_COUNT = "RETURNING id) SELECT (SELECT count(*) FROM changed), id FROM recorded"
 
-RESOLVE = _ACT.format(
+_RESOLVE = _ACT.format(
     change="resolved = true, resolved_by = %(actor_kind)s, resolved_at = now()",
     condition="resolved IS NOT TRUE",
 ).replace("%(action)s", "'resolve'")
-"""Resolve those of `ids` that are not yet, record who did; answer the ids changed."""
-
-REOPEN = _ACT.format(
+_REOPEN = _ACT.format(
     change="resolved = false, resolved_by = NULL, resolved_at = NULL",
     condition="resolved IS TRUE",
 ).replace("%(action)s", "'reopen'")
+
+RESOLVE = _RESOLVE + _CHANGED_IDS
+"""Resolve those of `ids` that are not yet, record who did; answer the ids changed."""
+
+REOPEN = _REOPEN + _CHANGED_IDS
 """Reopen those of `ids` that are resolved, record who did; answer the ids changed."""
+
+RESOLVE_MANY, REOPEN_MANY = _RESOLVE + _CHANGED_COUNT, _REOPEN + _CHANGED_COUNT
+"""The same, which answer how many changed and the id of the record; nothing where none did."""
 
 SELECT_IDS = "SELECT id FROM system_events WHERE id = ANY(%(ids)s::bigint[])"
 

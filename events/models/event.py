@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Sequence
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from django.db import connections, models
 from django.db.models.functions import Now
@@ -26,6 +26,19 @@ STATEMENTS: dict[str, str] = {
     EventAction.Action.RESOLVE: statements.RESOLVE,
     EventAction.Action.REOPEN: statements.REOPEN,
 }
+
+
+STATEMENTS_FOR_MANY: dict[str, str] = {
+    EventAction.Action.RESOLVE: statements.RESOLVE_MANY,
+    EventAction.Action.REOPEN: statements.REOPEN_MANY,
+}
+
+
+class ActedOnMany(NamedTuple):
+    """How many events changed, and the id of the action that records it, None without any."""
+
+    changed: int
+    action_id: int | None
 
 
 class SystemEventQuerySet(models.QuerySet["SystemEvent"]):
@@ -89,17 +102,19 @@ class SystemEventQuerySet(models.QuerySet["SystemEvent"]):
 
         One statement, part of the caller's transaction where there is one. Returns the ids changed.
         """
-        params = parameters(
-            ids,
-            actor=by.name,
-            actor_kind=by.kind,
-            face=by.face,
-            reason=reason,
-            operation=operation,
-        )
+        params = _parameters(ids, by, reason, operation)
         with connections[self.db].cursor() as cursor:
             cursor.execute(STATEMENTS[action], params)
             return [event_id for (event_id,) in cursor.fetchall()]
+
+    def act_on_many(
+        self, action: str, ids: str, *, by: Actor, reason: str | None, operation: uuid.UUID
+    ) -> ActedOnMany:
+        """Do the same with ids as PostgreSQL writes an array: none of them is made an object."""
+        params = _parameters(ids, by, reason, operation)
+        with connections[self.db].cursor() as cursor:
+            cursor.execute(STATEMENTS_FOR_MANY[action], params)
+            return ActedOnMany(*(cursor.fetchone() or (0, None)))
 
     def resolve(self, *, by: Actor, reason: str | None = None) -> int:
         return self.act_on_all(EventAction.Action.RESOLVE, by=by, reason=reason)
@@ -129,6 +144,19 @@ class SystemEventQuerySet(models.QuerySet["SystemEvent"]):
         while ids:
             yield ids
             ids = list(ascending.filter(pk__gt=ids[-1])[:CHUNK_ROWS])
+
+
+def _parameters(
+    ids: Sequence[int] | str, by: Actor, reason: str | None, operation: uuid.UUID
+) -> dict[str, Any]:
+    return parameters(
+        ids,
+        actor=by.name,
+        actor_kind=by.kind,
+        face=by.face,
+        reason=reason,
+        operation=operation,
+    )
 
 
 class SystemEvent(models.Model):

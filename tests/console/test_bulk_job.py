@@ -105,6 +105,22 @@ def test_what_someone_acts_on_between_choice_and_change_is_left_alone() -> None:
     assert unresolved() == [ids[9]]
 
 
+def test_what_is_new_in_the_index_of_messages_is_merged_in_parts_that_a_limit_leaves() -> None:
+    """Else each statement that finds the list full is stopped before it is through."""
+    found: list[Any] = []
+    limits = "SELECT current_setting('gin_pending_list_limit'), current_setting('work_mem')"
+
+    def ask(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if "UPDATE system_events" in sql:
+            found.extend(connection.connection.execute(limits).fetchall())
+        return execute(sql, params, many, context)
+
+    add_many(1)
+    with connection.execute_wrapper(ask):
+        run(make_job().pk)
+    assert found == [("1MB", "1MB")]
+
+
 def test_its_transactions_are_short_however_slow_the_rows_are() -> None:
     ids = add_many(60)
     job = make_job()
