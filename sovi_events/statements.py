@@ -40,7 +40,7 @@ FROM unnest(%(category)s::text[], %(severity)s::text[], %(event_type)s::text[],
 LEFT JOIN devices ON devices.id = given.device_id
 LEFT JOIN accounts ON accounts.id = given.account_id
 ORDER BY position
-RETURNING id
+RETURNING id, pg_notify('system_events', '')
 """
 
 # -- Storing, once (see `writing.insert`) ---------------------------------------------------------

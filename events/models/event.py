@@ -83,7 +83,7 @@ class SystemEventQuerySet(models.QuerySet["SystemEvent"]):
         columns = dict(zip(Record._fields, map(list, zip(*records, strict=True)), strict=True))
         with connections[self.db].cursor() as cursor:
             cursor.execute(statements.INSERT_MANY, columns)
-            return [event_id for (event_id,) in cursor.fetchall()]
+            return [event_id for event_id, _ in cursor.fetchall()]
 
     def pending(self, action: str) -> Self:
         """What "resolve" or "reopen" would change."""

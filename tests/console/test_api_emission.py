@@ -1,13 +1,16 @@
 """Events sent over REST are stored all or none, and what is wrong with them is told."""
 
 import json
+import os
 import uuid
 from typing import Any
 
+import psycopg
 import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
 from emission import EVENT, a_client, a_producer, ids, numbered, run, send, stored
+from patience import PATIENCE_SECONDS
 
 from events.models import Account, Device, EventReceipt, SystemEvent
 
@@ -35,6 +38,14 @@ def test_an_array_is_stored_in_its_order(client: Client) -> None:
     answered = ids(send(client, numbered(1000)))
     found = SystemEvent.objects.in_bulk(answered)
     assert [found[event_id].message for event_id in answered] == [str(n) for n in range(1000)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_followers_are_woken(client: Client) -> None:
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute("LISTEN system_events")
+        ids(send(client, numbered(3)))
+        assert list(connection.notifies(timeout=PATIENCE_SECONDS, stop_after=1))
 
 
 def test_an_unknown_device_is_kept_in_the_context(client: Client) -> None:
