@@ -27,6 +27,8 @@ INDEXES = {
         "(account_id, resolved, event_type, severity, id) INCLUDE (device_id) "
         "WHERE account_id IS NOT NULL"
     ),
+    "sovi_events_no_device": "(id) WHERE device_id IS NULL",
+    "sovi_events_no_account": "(id) WHERE account_id IS NULL",
     "sovi_events_rare_severity": f"(severity, id) WHERE severity <> '{COMMON_SEVERITY}'",
     "sovi_events_time": "(timestamp, id)",
     "sovi_events_block": f"((id >> {BLOCK_BITS}), timestamp, id)",

@@ -13,5 +13,7 @@ class Migration(migrations.Migration):
     operations = [
         BuildIndexConcurrently("sovi_events_by_device"),
         BuildIndexConcurrently("sovi_events_by_account"),
+        BuildIndexConcurrently("sovi_events_no_device"),
+        BuildIndexConcurrently("sovi_events_no_account"),
         BuildIndexConcurrently("sovi_events_rare_severity"),
     ]

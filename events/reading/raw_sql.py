@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -24,7 +25,10 @@ def read_rows(
     with connection.cursor() as cursor, connection.wrap_database_errors:
         if keep_plan and connection.pool:
             # Django's own cursors write parameters into the text, which is then never the same.
-            cursor = psycopg.Cursor(connection.connection)
+            keeping = psycopg.Cursor(connection.connection)
+            # Refused where a column has another type since: this session's plan is of no use then.
+            with suppress(psycopg.errors.FeatureNotSupported):
+                return keeping.execute(statement.encode(), params).fetchall()
         cursor.execute(statement, params)
         return list(cursor.fetchall())
 

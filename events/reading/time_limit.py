@@ -93,7 +93,8 @@ def statement_limit(
     """Like `time_limit`, of statements of which each may be a transaction of its own.
 
     Its settings go to PostgreSQL in the message that holds the statement, which makes a transaction
-    of both: one round trip, where `time_limit` takes four.
+    of both: one round trip, where `time_limit` takes four. Not around an `atomic` in another, nor
+    another limit: the settings would go before savepoints too, and over the other's.
     """
     if connection.in_atomic_block:
         with time_limit(seconds, advice=advice, planner=planner):

@@ -14,6 +14,7 @@ from psycopg.adapt import Loader
 from psycopg.types.string import TextLoader
 
 from events.models.event import SystemEventQuerySet
+from sovi_events.following.position import MAX_ID
 from sovi_events.loaders import NearestTimestamptz, read_json
 from sovi_events.statements import COLUMNS
 
@@ -48,7 +49,8 @@ def read(events: SystemEventQuerySet) -> list[dict[str, Any]]:
 
 def read_one(event_id: int) -> dict[str, Any] | None:
     """Read an event likewise, without making its SQL anew."""
-    found = _read(_ONE, [event_id])
+    # Beyond the column's type it would be compared as another, by no index.
+    found = _read(_ONE, [event_id]) if event_id <= MAX_ID else []
     return found[0] if found else None
 
 

@@ -60,6 +60,12 @@ def test_a_list_page_is_one_query_beside_the_session(
     assert set(page) == {"next", "previous", "results"}
 
 
+def test_an_id_beyond_all_ids_is_not_looked_for(client: Client) -> None:
+    with captured_queries() as captured:
+        assert client.get(f"/api/events/{2**63}").status_code == 404
+    assert not [sql for sql in captured if "system_events" in sql]
+
+
 def test_unresolved_takes_the_filters_but_not_resolved(client: Client) -> None:
     first, _, done = add(severity="error"), add(), add(severity="error")
     post(client, f"/api/events/{done}/resolve")

@@ -232,6 +232,14 @@ def test_the_index_of_severities_serves_all_but_the_common_one(
     assert index in {node.get("Index Name") for plan in explained for node in nodes(plan)}
 
 
+@pytest.mark.parametrize("subject", ["device", "account"])
+def test_events_that_name_no_subject_are_found_however_few(operator: Client, subject: str) -> None:
+    with each_bounded() as explained:
+        operator.get("/api/events", {f"{subject}_id": "-"})
+    indexes = {node.get("Index Name") for plan in explained for node in nodes(plan)}
+    assert f"sovi_events_no_{subject}" in indexes
+
+
 def as_query(filters: Filters) -> QueryDict:
     query = QueryDict(mutable=True)
     query.update(filters)

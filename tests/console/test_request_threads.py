@@ -9,6 +9,7 @@ import pytest
 from django.db import connections
 from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
+from emission import run
 from patience import eventually
 from streaming import make_token
 
@@ -167,6 +168,20 @@ def test_a_credential_is_planned_once_for_each_connection(
     for _ in range(3):
         assert get(handler, "/api/events", Authorization=f"Token {token}").status_code == 200
     assert handler._threads.submit(plans).result() == [(3,)] * int(prepared)
+
+
+def test_a_plan_that_no_longer_fits_is_done_without(handler: Handler) -> None:
+    token = make_token()
+
+    def ask_for_list() -> int:
+        return get(handler, "/api/events", Authorization=f"Token {token}").status_code
+
+    assert ask_for_list() == 200
+    run("ALTER TABLE auth_user ALTER username TYPE varchar(151)")
+    try:
+        assert [ask_for_list(), ask_for_list()] == [200, 200]
+    finally:
+        run("ALTER TABLE auth_user ALTER username TYPE varchar(150)")
 
 
 PLANS = """
