@@ -83,7 +83,8 @@ def test_all_of_the_middleware_and_the_view_run_in_one_thread(handler: Handler) 
             "inner after",
             "outer after",
         ]
-        assert {thread for _, thread in seen} == {"request_0"}, "the next request's, too"
+        [thread] = {thread for _, thread in seen}
+        assert thread.startswith("request_")
 
 
 def test_what_needs_no_thread_starts_none(handler: Handler) -> None:
