@@ -34,61 +34,73 @@ def get(url: str, token: str, path: str = LIST) -> httpx.Response:
     return httpx.get(url + path, headers=headers, timeout=PATIENCE_SECONDS)
 
 
-@pytest.fixture(autouse=True)
-def others() -> Iterator[None]:
-    """The sessions of other tests' servers, which don't count."""
-    _others.update(sessions())
-    yield
-    _others.clear()
+@pytest.fixture(scope="module")
+def narrow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Yield the URL of a server with one connection, which a request has for as long as it likes.
+
+    Who waits for it gives up after two seconds.
+    """
+    log = tmp_path_factory.mktemp("narrow") / "server.log"
+    settings = {"SOVI_DATABASE_CONNECTIONS": "1", "SOVI_DATABASE_WAIT_SECONDS": "2"}
+    with run_server(log, **settings, SOVI_QUERY_TIMEOUT_SECONDS="600") as (url, _):
+        yield url
 
 
-_others: set[int] = set()
+@pytest.fixture
+def others() -> set[int]:
+    """The sessions of servers other than the test's own, which don't count."""
+    return sessions()
 
 
 def sessions() -> set[int]:
-    """Return the process ids of the pool's sessions in the test database."""
+    """Return the process ids of the pools' sessions in the test database."""
     with writer() as connection:
         rows = connection.execute(
             "SELECT pid FROM pg_stat_activity"
             " WHERE datname = current_database() AND application_name = 'sovi requests'"
         ).fetchall()
-    return {pid for (pid,) in rows} - _others
+    return {pid for (pid,) in rows}
 
 
-def test_requests_share_few_connections(log: Path, token: str) -> None:
+def test_requests_share_few_connections_which_are_closed_with_the_process(
+    log: Path, token: str, others: set[int]
+) -> None:
     with (
-        run_server(log, SOVI_DATABASE_CONNECTIONS="2") as (url, _),
+        run_server(log, SOVI_DATABASE_CONNECTIONS="2") as (url, process),
         ThreadPoolExecutor(8) as threads,
     ):
         answers = list(threads.map(lambda _: get(url, token), range(40)))
         assert {answer.status_code for answer in answers} == {200}
-        lent = sessions()
+        lent = sessions() - others
         assert 1 <= len(lent) <= 2
         get(url, token)
-        assert sessions() <= lent
+        assert sessions() - others <= lent
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE_SECONDS) in (0, -signal.SIGTERM)
+        eventually(lambda: not sessions() & lent)
+    assert "psycopg" not in log.read_text()
 
 
 def test_a_row_with_a_time_that_python_lacks_is_shown_by_a_connection_used_before(
-    log: Path, token: str
+    narrow_server: str, token: str
 ) -> None:
     with writer() as connection:
         connection.execute(
             "INSERT INTO system_events (timestamp, category, severity, event_type, message)"
             " VALUES ('infinity', 'device', 'info', 'odd', 'for ever')"
         )
-    with run_server(log, SOVI_DATABASE_CONNECTIONS="1") as (url, _):
-        for _ in range(2):
-            assert get(url, token).json()["results"][0]["message"] == "for ever"
-        assert len(sessions()) == 1
+    lent = []
+    for _ in range(2):
+        assert get(narrow_server, token).json()["results"][0]["message"] == "for ever"
+        lent.append(sessions())
+    assert lent[0] == lent[1]
 
 
-def test_who_waits_too_long_for_a_connection_is_answered_503(log: Path, token: str) -> None:
-    settings = {"SOVI_DATABASE_CONNECTIONS": "1", "SOVI_DATABASE_WAIT_SECONDS": "2"}
-    with (
-        run_server(log, **settings, SOVI_QUERY_TIMEOUT_SECONDS="600") as (url, _),
-        ThreadPoolExecutor(1) as threads,
-        writer() as blocking,
-    ):
+def test_who_waits_too_long_for_a_connection_is_answered_503(
+    narrow_server: str, token: str
+) -> None:
+    url = narrow_server
+    with ThreadPoolExecutor(1) as threads, writer() as blocking:
         blocking.execute("LOCK TABLE system_events")
         blocked = threads.submit(get, url, token)
         eventually(lambda: blocking.execute(WAITING).fetchone())
@@ -105,15 +117,15 @@ def test_who_waits_too_long_for_a_connection_is_answered_503(log: Path, token: s
         assert blocked.result().status_code == 200
 
 
-def test_one_that_postgresql_has_closed_is_not_lent(log: Path, token: str) -> None:
-    with run_server(log) as (url, _):
-        get(url, token)
-        with writer() as connection:
-            closed = sessions()
-            for pid in closed:
-                connection.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
-        assert get(url, token).status_code == 200
-        assert not sessions() & closed
+def test_one_that_postgresql_has_closed_is_not_lent(narrow_server: str, token: str) -> None:
+    get(narrow_server, token)
+    with writer() as connection:
+        closed = sessions()
+        assert closed
+        for pid in closed:
+            connection.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    assert get(narrow_server, token).status_code == 200
+    assert not sessions() & closed
 
 
 def test_without_a_server_nobody_waits_for_a_connection(
@@ -127,36 +139,25 @@ def test_without_a_server_nobody_waits_for_a_connection(
             assert ready.json()["detail"].startswith("PostgreSQL cannot be reached as DATABASE_URL")
 
 
-def test_there_may_be_no_pool(log: Path, token: str) -> None:
+def test_there_may_be_no_pool(log: Path, token: str, others: set[int]) -> None:
     with run_server(log, SOVI_DATABASE_CONNECTIONS="0") as (url, _):
         assert get(url, token).status_code == 200
-        assert sessions() == set()
+        assert sessions() <= others
 
 
-def test_they_are_closed_with_the_process(log: Path, token: str) -> None:
-    with run_server(log) as (url, process):
-        get(url, token)
-        assert sessions()
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(PATIENCE_SECONDS) in (0, -signal.SIGTERM)
-        eventually(lambda: sessions() == set())
-    assert "psycopg" not in log.read_text()
-
-
-def test_neither_streams_nor_exports_hold_one(log: Path, token: str) -> None:
+def test_neither_streams_nor_exports_hold_one(narrow_server: str, token: str) -> None:
     with writer() as connection:
         for number in range(300):
             insert(connection, f"{number} " + 100_000 * "x")
     with ExitStack() as stack:
-        url, _ = stack.enter_context(run_server(log, SOVI_DATABASE_CONNECTIONS="1"))
         for _ in range(5):
-            stack.enter_context(open_stream(url, token)).next(lambda it: it.id)
+            stack.enter_context(open_stream(narrow_server, token)).next(lambda it: it.id)
         export = stack.enter_context(
             httpx.stream(
                 "GET",
-                f"{url}/api/events/export?format=ndjson",
+                f"{narrow_server}/api/events/export?format=ndjson",
                 headers={"Authorization": f"Token {token}"},
             )
         )
         assert export.status_code == 200
-        assert get(url, token).status_code == 200
+        assert get(narrow_server, token).status_code == 200
