@@ -1,4 +1,4 @@
-"""The list's saved views: the bar above it, and the forms that make, change and delete them."""
+"""The list's saved views: the bar above it, and the forms that make, change and delete one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.admin.views.main import ALL_VAR, ERROR_FLAG, ORDER_VAR, PAGE_VAR
+from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, QueryDict
@@ -17,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from events.filters.query_string import with_offsets
 from events.models import DefaultView, SavedView
-from events.models.saved_view import NAME_LENGTH, QUERY_LENGTH
+from events.models.saved_view import NAME_LENGTH, QUERY_LENGTH, VIEWS_PER_OWNER
 from events.web.operator_form import read_id
 
 from .read_only import ReadOnlyAdmin
@@ -105,13 +106,14 @@ class SavedViews(ReadOnlyAdmin):
     ) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        views = list(SavedView.objects.seen_by(request.user))
+        query = canonical(request.GET)
+        views = list(SavedView.objects.offered_to(request.user, query))
         if not request.GET and request.method in ("GET", "HEAD"):
             for view in views:
                 if view.is_default:  # type: ignore[attr-defined]  # annotated
                     return Redirect(f"{self.list_url}?{view.query}")
         request.GET = with_offsets(request.GET)  # type: ignore[assignment]  # for all links
-        bar = ViewsBar(request.user, views, canonical(request.GET))
+        bar = ViewsBar(request.user, views, query)
         return super().changelist_view(request, {"views_bar": bar, **(extra_context or {})})
 
     def _answering(self, action: Callable[[HttpRequest, str], str]) -> Callable[..., HttpResponse]:
@@ -183,11 +185,20 @@ def _fill(view: SavedView, request: HttpRequest) -> None:
         raise Refused(_("The name holds a NUL character."))
     try:
         with transaction.atomic():
+            if view.pk is None:
+                _refuse_too_many(view.owner_id)
             view.save()
     except IntegrityError:
         raise Refused(
             _("There is a view “%(name)s” already: choose another name.") % {"name": view}
         ) from None
+
+
+def _refuse_too_many(owner_id: Any) -> None:
+    get_user_model()._default_manager.select_for_update().get(pk=owner_id)  # one save at a time
+    if SavedView.objects.filter(owner=owner_id).count() >= VIEWS_PER_OWNER:
+        text = _("You have %(count)s saved views, as many as one may: delete one first.")
+        raise Refused(text % {"count": VIEWS_PER_OWNER})
 
 
 def _seen(request: HttpRequest) -> SavedView:

@@ -8,6 +8,9 @@ from django.db.models.functions import Lower
 
 NAME_LENGTH = 80
 QUERY_LENGTH = 4_000
+VIEWS_PER_OWNER = 50
+VIEWS_OFFERED = 80
+"""Above the list, whose every page takes time for each; the page of saved views has them all."""
 
 
 class SavedViewQuerySet(models.QuerySet["SavedView"]):
@@ -20,6 +23,17 @@ class SavedViewQuerySet(models.QuerySet["SavedView"]):
             .select_related("owner")
             .order_by(Lower("name"), "pk")
         )
+
+    def offered_to(self, user: Any, query: str) -> "SavedViewQuerySet":
+        """So many of those as the list offers: the default, what `query` is of, and own ones first.
+
+        In the order of `seen_by`.
+        """
+        seen = self.seen_by(user).annotate(
+            is_current=models.Q(query=query), is_own=models.Q(owner=user)
+        )
+        first = seen.order_by("-is_default", "-is_current", "-is_own", Lower("name"), "pk")  # type: ignore[misc]  # annotated
+        return self.seen_by(user).filter(pk__in=first.values("pk")[:VIEWS_OFFERED])
 
 
 class SavedView(models.Model):
