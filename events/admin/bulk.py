@@ -1,6 +1,7 @@
 """Resolve and reopen all that match: a preview to confirm, and the jobs that come of it."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -48,6 +49,13 @@ STATES: dict[str, Any] = {
     BulkJob.State.STOPPED: gettext_lazy("Stopped"),
     BulkJob.State.DONE: gettext_lazy("Done"),
     BulkJob.State.FAILED: gettext_lazy("Failed"),
+}
+
+
+STEPS: dict[str, Any] = {
+    "confirmed": gettext_lazy("Confirmed"),
+    "stopped": gettext_lazy("Stopped"),
+    "resumed": gettext_lazy("Resumed"),
 }
 
 
@@ -136,9 +144,9 @@ class BulkJobAdmin(ResolvingAdmin):
         return redirect("admin:events_bulkjob_change", job.pk)
 
     def change_state_view(
-        self, request: HttpRequest, job_id: int, change: Callable[[BulkJobQuerySet], int]
+        self, request: HttpRequest, job_id: int, change: Callable[..., int]
     ) -> HttpResponse:
-        if change(BulkJob.objects.filter(pk=job_id)):
+        if change(BulkJob.objects.filter(pk=job_id), by=actor_of(request)):
             # Its runner ends it; where it has none, we do.
             transaction.on_commit(workers.run_pending)
         return redirect("admin:events_bulkjob_change", job_id)
@@ -154,6 +162,7 @@ class BulkJobAdmin(ResolvingAdmin):
             "left_alone": row.left_alone and event_html.number(row.left_alone),
             "expected": str(Total(row.expected, {}, row.expected_is_exact)),
             "previewed_at": event_html.moment_and_ago(row.previewed_at),
+            "steps": [_step(it) for it in row.steps],
             "created_at": event_html.moment_and_ago(row.created_at),
             "finished_at": row.finished_at and event_html.moment_and_ago(row.finished_at),
             "may_resolve": self.has_resolve_permission(request),
@@ -181,6 +190,13 @@ class BulkJobAdmin(ResolvingAdmin):
     @admin.display(description=gettext_lazy("events"))
     def count(self, job: BulkJob) -> str:
         return event_html.number(job.changed)
+
+
+def _step(kept: dict[str, str]) -> tuple[str, str, str, SafeString]:
+    """What somebody did to a job: what it was, who and of which kind, and when."""
+    at = datetime.fromisoformat(kept["at"])
+    name = str(STEPS.get(kept["step"], kept["step"]))
+    return name, kept["actor"], kept["actor_kind"], event_html.moment_and_ago(at)
 
 
 def _told(seen: Preview) -> dict[str, Any]:

@@ -72,4 +72,5 @@ class SessionScheme(drf_spectacular.authentication.SessionScheme):  # type: igno
 def actor_of(request: Request) -> Actor:
     """Return who acts by this request: its credential decides the kind, a session is a person."""
     kind = request.auth.resolver if isinstance(request.auth, ApiToken) else "human"
-    return Actor(name=request.user.get_username(), kind=kind, face="api")
+    user = request.user
+    return Actor(name=user.get_username(), kind=kind, face="api", user_id=user.pk)

@@ -11,6 +11,7 @@ from events.bulk.workers import ensure_running
 from events.models import BulkJob
 from events.web.permissions import RESOLVE, VIEW
 
+from .authentication import actor_of
 from .base import ApiViewSet, Operation
 from .body import read_object
 from .bulk_serializers import JobSerializer
@@ -45,5 +46,5 @@ class BulkJobViewSet(ApiViewSet[BulkJob]):
         """
         if read_object(request):
             raise ValidationError({"detail": "Nothing is to be sent here."})
-        BulkJob.objects.filter(pk=id).stop()
+        BulkJob.objects.filter(pk=id).stop(by=actor_of(request))
         return self.retrieve(request, id)

@@ -8,6 +8,7 @@ from django.core import signing
 
 from events.models import BulkJob
 from events.models.actor import Actor
+from events.models.bulk_job import columns_of, step
 from sovi_events.storable import storable_message
 
 from .preview import Preview
@@ -73,13 +74,12 @@ def _seen(preview: Preview) -> dict[str, Any]:
 def _make_once(
     operation: uuid.UUID, seen: dict[str, Any], by: Actor, reason: str | None
 ) -> BulkJob:
-    who = {
-        "actor": storable_message(by.name),
-        "actor_kind": by.kind,
-        "face": by.face,
+    columns = {
+        **seen,
+        **columns_of(by),
         "reason": None if reason is None else storable_message(reason),
+        "steps": [step("confirmed", by)],
+        "cursor": seen["first_id"] - 1,  # it stands before the first event
     }
-    # Its cursor stands before the first event.
-    columns = {**seen, **who, "cursor": seen["first_id"] - 1}
     job, _ = BulkJob.objects.get_or_create(operation=operation, defaults=columns)
     return job

@@ -2,12 +2,14 @@
 
 from typing import NamedTuple
 
+from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from events.filters.stored_filter import deserialise
 from events.models import BulkJob, SystemEvent
 from events.reading.raw_sql import read_rows
 from events.reading.time_limit import FROM_FIRST_ROWS, time_limit
+from events.web.permissions import RESOLVE, VIEW
 
 from .chunk_size import LOCK_SECONDS, STATEMENT_SECONDS, ChunkSize
 
@@ -38,6 +40,12 @@ SELECT EXISTS (
     WHERE ours.id = %s AND theirs.id > %s AND theirs.operation <> ours.operation
 )
 """
+
+
+NOT_ALLOWED = (
+    "The user in whose name it acts is inactive, gone, or may no longer resolve events: "
+    "who may do so can let it go on in their own name."
+)
 
 
 class ConcurrentlyActedOn(Exception):
@@ -75,6 +83,8 @@ def run_chunk(job_id: int, size: ChunkSize) -> Chunk:
             return Chunk(_end(job, BulkJob.State.STOPPED), is_full=False)
         if job.cursor >= job.last_id:
             return Chunk(_end(job, BulkJob.State.DONE), is_full=False)
+        if not _may_act(job):
+            return Chunk(_end(job, BulkJob.State.FAILED, NOT_ALLOWED), is_full=False)
         end = min(job.cursor + size.ids, job.last_id)
         chosen = _choose(job, end, size.rows)
         changed, action_id = SystemEvent.objects.act_on_many(
@@ -92,9 +102,17 @@ def run_chunk(job_id: int, size: ChunkSize) -> Chunk:
         return Chunk(job, is_full)
 
 
-def _end(job: BulkJob, state: BulkJob.State) -> BulkJob:
-    job.state, job.finished_at = state, timezone.now()
-    job.save(update_fields=["state", "finished_at"])
+def _may_act(job: BulkJob) -> bool:
+    """Whether the user in whose name it acts still may; who has a shell here always may."""
+    if job.user_id is None:
+        return True
+    user = get_user_model()._default_manager.filter(pk=job.user_id).first()
+    return user is not None and user.has_perms((VIEW, RESOLVE))
+
+
+def _end(job: BulkJob, state: BulkJob.State, error: str | None = None) -> BulkJob:
+    job.state, job.finished_at, job.error = state, timezone.now(), error
+    job.save(update_fields=["state", "finished_at", "error"])
     return job
 
 

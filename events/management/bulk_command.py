@@ -89,9 +89,9 @@ class BulkCommand(BaseCommand):
                 query.setlist(name, options[name])
         if sum(map(bool, (ids, job, query, options["all"]))) != 1:
             raise CommandError("Give filters, or --all, or --ids, or --job.")
-        by = Actor(f"{getpass.getuser()}@{socket.gethostname()}", kind, "command")
+        by = self.by = Actor(f"{getpass.getuser()}@{socket.gethostname()}", kind, "command")
         if job is not None:
-            self._resume(job)
+            self._resume(job, by)
         elif ids is not None:
             self._act_on(ids, by, reason)
         else:
@@ -117,11 +117,11 @@ class BulkCommand(BaseCommand):
             changed = events.act_on_all(self.action, by=by, reason=reason)
             self.stdout.write(f"{changed} {self.done}.")
 
-    def _resume(self, job_id: int) -> None:
+    def _resume(self, job_id: int, by: Actor) -> None:
         job = BulkJob.objects.filter(pk=job_id, action=self.action).first()
         if job is None:
             raise CommandError(f"There is no job {job_id} to {self.action} events.")
-        BulkJob.objects.filter(pk=job_id).resume()
+        BulkJob.objects.filter(pk=job_id).resume(by=by)
         job.refresh_from_db()
         self._run(job)
 
@@ -162,7 +162,7 @@ class BulkCommand(BaseCommand):
         with stopped_by_signals([signal.SIGINT]) as stop, bar:
             while job.is_open:
                 if stop:
-                    BulkJob.objects.filter(pk=job.pk).stop()
+                    BulkJob.objects.filter(pk=job.pk).stop(by=self.by)
                 ran = run(job.pk, interrupted=lambda: bool(stop), on_progress=on_progress)
                 if ran is None:  # a web server was quicker: watch it
                     time.sleep(FOLLOW_SECONDS)

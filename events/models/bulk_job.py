@@ -4,8 +4,10 @@ from typing import Any
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from sovi_events import catalog
+from sovi_events.storable import storable_message
 
 from .action import EventAction
 from .actor import Actor
@@ -16,16 +18,54 @@ class BulkJobQuerySet(models.QuerySet["BulkJob"]):
         """Those that a runner has to take, or has taken."""
         return self.filter(state__in=BulkJob.OPEN)
 
-    def stop(self) -> int:
+    def stop(self, *, by: Actor) -> int:
         """Ask the runners of those that are open to end; return how many were asked."""
-        return self.open().update(state=BulkJob.State.STOPPING)
+        asked = (BulkJob.State.QUEUED, BulkJob.State.RUNNING)
+        return self.filter(state__in=asked).update(
+            state=BulkJob.State.STOPPING, steps=_followed_by("stopped", by)
+        )
 
-    def resume(self) -> int:
-        """Let those that were stopped or failed go on where they are; return how many do."""
+    def resume(self, *, by: Actor) -> int:
+        """Let those that were stopped or failed go on where they are, in the name of who says so.
+
+        Returns how many do.
+        """
         over = (BulkJob.State.STOPPED, BulkJob.State.FAILED)
         return self.filter(state__in=over).update(
-            state=BulkJob.State.QUEUED, finished_at=None, error=None
+            state=BulkJob.State.QUEUED,
+            finished_at=None,
+            error=None,
+            steps=_followed_by("resumed", by),
+            **columns_of(by),
         )
+
+
+def columns_of(by: Actor) -> dict[str, Any]:
+    """The columns of a job that say in whose name it acts."""
+    return {
+        "actor": storable_message(by.name),
+        "actor_kind": by.kind,
+        "face": by.face,
+        "user_id": by.user_id,
+    }
+
+
+def step(name: str, by: Actor) -> dict[str, Any]:
+    """What somebody did to a job, as its `steps` hold it."""
+    who = columns_of(by)
+    del who["user_id"]
+    return {"step": name, "at": timezone.now().isoformat(), **who}
+
+
+def _followed_by(name: str, by: Actor) -> models.Func:
+    json = models.JSONField()
+    return models.Func(
+        models.F("steps"),
+        models.Value([step(name, by)], json),
+        template="%(expressions)s",
+        arg_joiner=" || ",
+        output_field=json,
+    )
 
 
 class BulkJob(models.Model):
@@ -34,6 +74,9 @@ class BulkJob(models.Model):
     It goes through the ids from `first_id` to `last_id`, which was settled then, in chunks;
     `cursor` is the last id behind it, moved by the transaction that changes the events. What has an
     action above `action_id`, another's than its own `operation`, was acted on since the preview.
+    It acts in the name of who confirmed it, or resumed it last; `steps` are who confirmed, stopped
+    and resumed it. `user_id` is asked at each chunk, and refers to no row: a user who is gone may
+    do nothing. It is NULL where a command's actor is.
     """
 
     class State(models.TextChoices):
@@ -57,9 +100,13 @@ class BulkJob(models.Model):
 
     actor = models.TextField()
     actor_kind = models.TextField(choices=[(kind, kind) for kind in catalog.RESOLVERS])
+    user_id = models.BigIntegerField(null=True)
     face = models.TextField(choices=EventAction.Face.choices)
     reason = models.TextField(null=True, blank=True)
     operation = models.UUIDField(unique=True)
+    steps = models.JSONField(
+        default=list, db_default=models.Value([], models.JSONField()), editable=False
+    )
 
     state = models.TextField(choices=State.choices, default=State.QUEUED)
     cursor = models.BigIntegerField()
@@ -88,7 +135,7 @@ class BulkJob(models.Model):
     @property
     def by(self) -> Actor:
         kind: Any = self.actor_kind
-        return Actor(self.actor, kind, self.face)
+        return Actor(self.actor, kind, self.face, self.user_id)
 
     @property
     def is_open(self) -> bool:

@@ -12,7 +12,7 @@ NEWEST_ID = "newest_id"
 
 def actor_of(request: HttpRequest) -> Actor:
     """Whoever is logged in to the admin is a person."""
-    return Actor(request.user.get_username(), "human", "admin")
+    return Actor(request.user.get_username(), "human", "admin", request.user.pk)
 
 
 def reason_of(request: HttpRequest) -> str | None:

@@ -15,7 +15,7 @@ from patience import eventually
 
 from events.bulk.runner import run
 from events.bulk.workers import workers
-from events.models import BulkJob, Device, SystemEvent
+from events.models import BulkJob, Device, EventAction, SystemEvent
 
 pytestmark = pytest.mark.django_db
 
@@ -141,6 +141,25 @@ def test_a_job_is_stopped_and_continued_from_its_page(
     assert "Stopped" in page and "Go on" in page
     admin_client.post(f"{JOBS}{stopped.pk}/go-on/")
     eventually(lambda: BulkJob.objects.get(pk=stopped.pk).state == "done")
+
+
+def test_a_job_acts_in_the_name_of_who_lets_it_go_on(
+    transactional_db: None, admin_client: Client
+) -> None:
+    add_many(3)
+    page = confirm(staff_in("Event responders", "leaver"))
+    job = BulkJob.objects.get()
+    assert page.redirect_chain[-1][0].endswith(f"/{job.pk}/change/")
+    workers.wait(30)
+    User.objects.filter(username="leaver").update(is_active=False)
+    SystemEvent.objects.update(resolved=False)
+    BulkJob.objects.filter(pk=job.pk).update(state="stopped", cursor=job.first_id - 1)
+    admin_client.post(f"{JOBS}{job.pk}/go-on/")
+    eventually(lambda: BulkJob.objects.get().state == "done")
+    workers.wait(30)
+    assert EventAction.objects.latest("pk").actor == "admin"
+    text = text_of(admin_client.get(f"{JOBS}{job.pk}/change/"))
+    assert "Confirmed by leaver (human)" in text and "Resumed by admin (human)" in text
 
 
 def test_looking_at_a_job_whose_runner_died_has_it_run(

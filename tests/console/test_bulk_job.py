@@ -1,6 +1,7 @@
 """A bulk job: what exactly it changes, in which pieces, and how it ends."""
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -15,12 +16,14 @@ from bulk_jobs import (
     slow_updates,
     unresolved,
 )
+from django.contrib.auth.models import Group, User
 from django.db import connection, connections
 from patience import eventually
 
 from events.bulk import advisory_lock
 from events.bulk.chunk_size import MAX_ROWS, TARGET_SECONDS, ChunkSize
 from events.bulk.runner import run
+from events.bulk.transaction import NOT_ALLOWED
 from events.models import BulkJob, EventAction, SystemEvent
 from sovi_events import database
 
@@ -169,26 +172,78 @@ def test_it_stops_between_chunks_when_asked_and_goes_on_when_told() -> None:
     job = make_job()
 
     def stop(running: BulkJob, seconds: float) -> None:
-        BulkJob.objects.filter(pk=running.pk).stop()
+        BulkJob.objects.filter(pk=running.pk).stop(by=COLLEAGUE)
 
     stopped = run(job.pk, on_progress=stop)
     assert stopped and stopped.state == "stopped" and stopped.finished_at
     assert 0 < stopped.changed < 1000
     assert len(unresolved()) == 1000 - stopped.changed
     assert run(job.pk) == stopped  # nothing happens to it by itself
-    assert BulkJob.objects.filter(pk=job.pk).resume() == 1
+    assert BulkJob.objects.filter(pk=job.pk).resume(by=COLLEAGUE) == 1
     done = run(job.pk)
     assert done and (done.state, done.changed) == ("done", 1000)
     assert unresolved() == []
     assert recorded() == ids
 
 
+def test_who_resumes_a_job_acts_and_who_did_what_to_it_is_recorded() -> None:
+    ids = add_many(1000)
+    job = make_job()
+
+    def stop(running: BulkJob, seconds: float) -> None:
+        BulkJob.objects.filter(pk=running.pk).stop(by=COLLEAGUE)
+
+    run(job.pk, on_progress=stop)
+    BulkJob.objects.filter(pk=job.pk).resume(by=COLLEAGUE)
+    done = run(job.pk)
+    assert done and done.by == COLLEAGUE
+    actors = [(it.actor, it.face, it.operation) for it in EventAction.objects.order_by("pk")]
+    assert actors[0] == (OPERATOR.name, OPERATOR.face, job.operation)
+    assert actors[-1] == (COLLEAGUE.name, COLLEAGUE.face, job.operation)
+    steps = [(it["step"], it["actor"], it["face"]) for it in done.steps]
+    assert steps == [
+        ("confirmed", OPERATOR.name, OPERATOR.face),
+        ("stopped", COLLEAGUE.name, COLLEAGUE.face),
+        ("resumed", COLLEAGUE.name, COLLEAGUE.face),
+    ]
+    assert unresolved() == [] and done.changed == len(ids)
+
+
+def _deactivate(user: User) -> None:
+    User.objects.filter(pk=user.pk).update(is_active=False)
+
+
+def _take_permissions(user: User) -> None:
+    user.groups.clear()
+
+
+def _delete(user: User) -> None:
+    user.delete()
+
+
+@pytest.mark.parametrize("change", [_deactivate, _take_permissions, _delete])
+def test_a_job_ends_at_the_chunk_after_its_actor_lost_the_right_to_it(
+    change: Callable[[User], None],
+) -> None:
+    add_many(1000)
+    user = User.objects.create_user("ada")
+    user.groups.add(Group.objects.get(name="Event responders"))
+    job = make_job(user_id=user.pk)
+    failed = run(job.pk, on_progress=lambda *_: change(user) if user.pk else None)
+    assert failed and (failed.state, failed.error) == ("failed", NOT_ALLOWED)
+    assert 0 < failed.changed < 1000
+    assert run(job.pk) == failed
+    BulkJob.objects.filter(pk=job.pk).resume(by=COLLEAGUE)
+    done = run(job.pk)
+    assert done and (done.state, done.changed) == ("done", 1000)
+
+
 def test_a_job_that_has_ended_is_neither_stopped_nor_continued() -> None:
     add_many(1)
     job = run(make_job().pk)
     assert job
-    assert BulkJob.objects.filter(pk=job.pk).stop() == 0
-    assert BulkJob.objects.filter(pk=job.pk).resume() == 0
+    assert BulkJob.objects.filter(pk=job.pk).stop(by=COLLEAGUE) == 0
+    assert BulkJob.objects.filter(pk=job.pk).resume(by=COLLEAGUE) == 0
 
 
 def test_of_two_runners_one_does_nothing() -> None:
@@ -216,7 +271,7 @@ def test_a_row_that_another_holds_is_waited_for_in_short_turns() -> None:
         thread = _in_thread(lambda: run(job.pk))
         # Those before it are not held back for long by the one.
         eventually(lambda: unresolved() == ids[2:])
-        assert BulkJob.objects.filter(pk=job.pk).stop() == 1
+        assert BulkJob.objects.filter(pk=job.pk).stop(by=COLLEAGUE) == 1
         thread.join()
     job.refresh_from_db()
     assert (job.state, job.changed) == ("stopped", 2)
