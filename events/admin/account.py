@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from events.models import Account
+from sovi_events.readable import readable
 
 from .subject import SubjectAdmin
 
@@ -22,9 +23,9 @@ class AccountAdmin(SubjectAdmin):
 
     @admin.display(description=_("username"), ordering="username")
     def label(self, account: Any) -> str:
-        return account.username if (account.username or "").strip() else str(account.pk)
+        return str(account.label)
 
     # Not sortable: where the column is an enum, its order is not the alphabet's.
     @admin.display(description=_("platform"))
     def platform_name(self, account: Any) -> str:
-        return str(account.platform)
+        return readable(str(account.platform))

@@ -28,6 +28,7 @@ from events.reading.time_limit import TookTooLong
 from events.web import event_html
 from events.web.operator_form import actor_of, read_id, reason_of
 from events.web.permissions import VIEW
+from sovi_events.readable import readable
 
 from .filter_summary import shown
 from .resolving import ResolvingAdmin
@@ -63,7 +64,7 @@ STEPS: dict[str, Any] = {
 class BulkJobAdmin(ResolvingAdmin):
     """The jobs, the latest first; each page shows how far it is, and stops it."""
 
-    list_display = ("made", "what", "state_text", "count", "actor", "reason")
+    list_display = ("made", "what", "state_text", "count", "who", "why")
     list_display_links = ("what",)
     empty_value_display = event_html.NOTHING
     ordering = ("-id",)
@@ -186,6 +187,14 @@ class BulkJobAdmin(ResolvingAdmin):
     def state_text(self, job: BulkJob) -> SafeString:
         share = f" {job.share:.0%}" if job.is_open else ""
         return format_html('<span class="job-state">{}{}</span>', STATES[job.state], share)
+
+    @admin.display(description=gettext_lazy("actor"))
+    def who(self, job: BulkJob) -> str:
+        return readable(job.actor)
+
+    @admin.display(description=gettext_lazy("reason"))
+    def why(self, job: BulkJob) -> str:
+        return readable(job.reason or "")
 
     @admin.display(description=gettext_lazy("events"))
     def count(self, job: BulkJob) -> str:

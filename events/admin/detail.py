@@ -18,9 +18,11 @@ from events.web.links import list_url, timeline_url
 from events.web.operator_form import actor_of, reason_of
 from events.web.permissions import VIEW_ACCOUNT, VIEW_ACTION, VIEW_DEVICE
 from sovi_events import catalog
+from sovi_events.readable import readable
 
 from . import context_json
 from .actions import ActingAdmin
+from .folded import fold
 from .neighbours import around
 
 HISTORY_ROWS = 100
@@ -61,7 +63,10 @@ class EventDetail(ActingAdmin):
         json, is_cut = context_json.read_context(row.pk)
         shows_history = request.user.has_perm(VIEW_ACTION)
         return {
-            "title": row.event_type,
+            "title": str(row),
+            "message": fold(row.message),
+            "category": readable(row.category),
+            "event_type": readable(row.event_type),
             "time": event_html.moment_and_ago(row.timestamp),
             "severity": event_html.severity(row),
             "state": event_html.state(row),

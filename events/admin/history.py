@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 from events.models import EventAction
 from events.models.multirange import ids_in
 from events.web import event_html
+from sovi_events.readable import readable
 
 from .read_only import ReadOnlyAdmin
 
@@ -20,7 +21,7 @@ from .read_only import ReadOnlyAdmin
 class EventActionAdmin(ReadOnlyAdmin):
     """Who resolved and reopened what, the latest first."""
 
-    list_display = ("time", "action", "actor", "actor_kind", "face", "changed", "reason")
+    list_display = ("time", "action", "who", "actor_kind", "face", "changed", "why")
     list_display_links = None
     empty_value_display = event_html.NOTHING
     ordering = ("-id",)
@@ -29,6 +30,14 @@ class EventActionAdmin(ReadOnlyAdmin):
     @admin.display(description=_("time"), ordering="id")
     def time(self, action: EventAction) -> SafeString:
         return event_html.moment_and_ago(action.timestamp)
+
+    @admin.display(description=_("actor"))
+    def who(self, action: EventAction) -> str:
+        return readable(action.actor)
+
+    @admin.display(description=_("reason"))
+    def why(self, action: EventAction) -> str:
+        return readable(action.reason or "")
 
     @admin.display(description=_("events"))
     def changed(self, action: EventAction) -> Any:

@@ -4,6 +4,8 @@ import uuid
 
 from django.db import models
 
+from sovi_events.readable import readable
+
 
 class Account(models.Model):
     """An account on a platform. SOVI owns the table; only these three columns are read.
@@ -20,4 +22,9 @@ class Account(models.Model):
         default_permissions = ("view",)
 
     def __str__(self) -> str:
-        return f"{self.platform or '?'}/{self.username or self.pk}"
+        return f"{readable(self.platform or '') or '?'}/{self.label}"
+
+    @property
+    def label(self) -> str:
+        """The username, or the id of one that has none."""
+        return readable(self.username or "") or str(self.pk)

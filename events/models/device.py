@@ -4,6 +4,8 @@ import uuid
 
 from django.db import models
 
+from sovi_events.readable import readable
+
 
 class Device(models.Model):
     """A phone of the fleet. SOVI owns the table; only these two columns are read."""
@@ -16,4 +18,4 @@ class Device(models.Model):
         default_permissions = ("view",)
 
     def __str__(self) -> str:
-        return self.name or str(self.pk)
+        return readable(self.name or "") or str(self.pk)

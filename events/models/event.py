@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from events.filters.event_filter import EventFilter
 from sovi_events import statements
 from sovi_events.action import parameters
+from sovi_events.readable import readable
 from sovi_events.record import Record
 
 from .account import Account
@@ -186,7 +187,7 @@ class SystemEvent(models.Model):
         permissions = [("resolve_systemevent", "Can resolve and reopen system events")]
 
     def __str__(self) -> str:
-        return f"{self.event_type} #{self.pk}"
+        return f"{readable(self.event_type)} #{self.pk}"
 
 
 @models.BooleanField.register_lookup

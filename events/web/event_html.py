@@ -13,11 +13,15 @@ from django.utils.translation import gettext as _
 
 from events.models import SystemEvent
 from sovi_events import catalog
+from sovi_events.readable import readable
 
 from .links import event_url
 
 FORMAT = "%Y-%m-%d %H:%M:%S"
 NOTHING = format_html('<span class="nothing" aria-hidden="true">{}</span>', "–")
+EXCERPT_LENGTH = 1000
+"""Characters of a message that a list shows at most."""
+
 AGO = format_html('{}<span class="ago"></span>', " ")
 
 
@@ -58,22 +62,28 @@ def severity(event: SystemEvent) -> SafeString:
 def badge(severity: str) -> SafeString:
     """A severity in its colour, its shape and its word."""
     kind = severity if severity in catalog.SEVERITIES else "other"
-    return format_html('<span class="severity severity-{}">{}</span>', kind, severity or "–")
+    return format_html(
+        '<span class="severity severity-{}">{}</span>', kind, readable(severity) or "–"
+    )
 
 
 def kind(event: SystemEvent) -> SafeString:
     """The event type, over its category."""
     return format_html(
         '<span class="event-type">{}</span> <span class="category">{}</span>',
-        event.event_type or "–",
-        event.category or "–",
+        readable(event.event_type) or "–",
+        readable(event.category) or "–",
     )
 
 
 def state(event: SystemEvent) -> SafeString:
     if not event.resolved:
         return format_html('<span class="state state-unresolved">{}</span>', _("Unresolved"))
-    resolver = _("by %(resolver)s") % {"resolver": event.resolved_by} if event.resolved_by else ""
+    resolver = (
+        _("by %(resolver)s") % {"resolver": readable(event.resolved_by)}
+        if event.resolved_by
+        else ""
+    )
     return format_html(
         '<span class="state state-resolved">{}</span> <span class="by">{} {}</span>',
         _("Resolved"),
@@ -82,9 +92,14 @@ def state(event: SystemEvent) -> SafeString:
     )
 
 
+def message_text(event: SystemEvent, length: int = EXCERPT_LENGTH) -> str:
+    """The message as far as there is room for it, in a text of one direction."""
+    return readable(event.message[:length]) or _("(no message)")
+
+
 def message(event: SystemEvent) -> SafeString:
-    text = event.message if event.message.strip() else _("(no message)")
-    return format_html('<span class="message" title="{0}">{0}</span>', text[:1000])
+    text = message_text(event)
+    return format_html('<span class="message" dir="auto" title="{0}">{0}</span>', text)
 
 
 def device(event: SystemEvent) -> SafeString:

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any, TextIO
 
+from sovi_events.readable import readable
+
 BOLD, DIM = "1", "2"
 COLOURS = {"info": "32", "warning": "33", "error": "31", "critical": "1;31", "action": "36"}
 
@@ -28,7 +30,7 @@ class Printer:
             self._painted(_second(event), DIM),
             self._painted(f"{printable(severity):<8}", COLOURS.get(severity, BOLD)),
             self._painted(printable(f"{event['category']}/{event['event_type']}"), BOLD),
-            printable(event["message"]),
+            printable(event["message"]) or "(no message)",
             self._painted(f"#{event['id']}{' resolved' if event['resolved'] else ''}", DIM),
         )
 
@@ -59,7 +61,7 @@ def note(line: str) -> None:
 
 def printable(value: object) -> str:
     """Return text on one line that moves no cursor: what does not print is escaped."""
-    text = str(value)
+    text = readable(str(value))
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

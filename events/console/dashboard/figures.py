@@ -10,6 +10,7 @@ from events.reading import page
 from events.reading.bounded_count import COUNT_BOUND, BoundedCount
 from events.reading.raw_sql import read_rows
 from sovi_events import catalog
+from sovi_events.readable import readable
 
 FAILURES = ("critical", "error")
 ACTIONS_BOUND = 2000
@@ -81,7 +82,7 @@ def tops() -> tuple[list[Top], list[Top], list[Top]]:
         statements.TOPS, params
     ):
         if event_type is not None:
-            tops[0].append(Top("event_type", event_type, event_type, count))
+            tops[0].append(Top("event_type", event_type, readable(event_type) or "–", count))
         elif device_id is not None:
             device = Device(device_id, name)
             tops[1].append(Top("device", str(device_id), str(device), count))

@@ -28,6 +28,7 @@ from events.web.operator_form import NEWEST_ID, actor_of, read_id, reason_of
 from events.web.permissions import RESOLVE, VIEW
 from sovi_events import catalog
 from sovi_events.following.settled import read_horizon
+from sovi_events.readable import readable
 
 from .grouping import Kind, Problem, read_problems
 from .sparkline import hourly
@@ -139,7 +140,8 @@ def _row(problem: Problem, asked: EventFilter) -> dict[str, Any]:
         "sparkline": hourly(problem.per_interval),
         "latest_id": str(problem.latest_id),
         "severity": event_html.badge(problem.severity),
-        "category": latest.category if latest else "",
+        "event_type": readable(kind.event_type),
+        "category": readable(latest.category) if latest else "",
         "message": event_html.message(latest) if latest else _("(gone)"),
         "device": latest.device if latest else kind.device_id,
         "account": latest.account if latest else kind.account_id,

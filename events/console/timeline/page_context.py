@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from events.models import SystemEvent
 from events.web import event_html
 from events.web.links import list_url, timeline_url
+from sovi_events.readable import readable
 
 from . import layout
 from .durations import in_words
@@ -52,7 +53,7 @@ def drawn(
         "earlier_url": timeline_url({**about, "range": chosen.key}, period.since),
         "lanes": [
             {
-                "category": lane.category,
+                "category": readable(lane.category),
                 "count": lane.events,
                 "height": lane.height,
                 "bars": [(bar, _said(bar.outage)) for bar in lane.bars],
@@ -75,8 +76,8 @@ def _row(event: SystemEvent) -> dict[str, Any]:
     return {
         "time": event_html.moment(event.timestamp),
         "severity": event_html.severity(event),
-        "type": event.event_type,
-        "message": event.message[:MESSAGE_LENGTH] if event.message.strip() else _("(no message)"),
+        "type": readable(event.event_type),
+        "message": event_html.message_text(event, MESSAGE_LENGTH),
         "url": reverse("admin:events_systemevent_change", args=[event.pk]),
     }
 
@@ -86,8 +87,8 @@ def _mark(mark: layout.Mark, about: dict[str, Any]) -> dict[str, Any]:
     drawn = {"severity": mark.severity, "x": mark.x, "y": mark.y, "count": len(mark.events)}
     if len(mark.events) == 1:
         url = reverse("admin:events_systemevent_change", args=[first.pk])
-        message = first.message[:MESSAGE_LENGTH]
-        text = f"{event_html.plain(first.timestamp)} {first.event_type}: {message}"
+        message = event_html.message_text(first, MESSAGE_LENGTH)
+        text = f"{event_html.plain(first.timestamp)} {readable(first.event_type)}: {message}"
         return {**drawn, "url": url, "text": text}
     url = list_url(
         **about,
@@ -96,7 +97,7 @@ def _mark(mark: layout.Mark, about: dict[str, Any]) -> dict[str, Any]:
         since=first.timestamp.isoformat(),
         until=(last.timestamp + timedelta(microseconds=1)).isoformat(),
     )
-    types = ", ".join(sorted({event.event_type for event in mark.events}))
+    types = ", ".join(sorted({readable(event.event_type) for event in mark.events}))
     text = _("%(count)s events from %(since)s to %(until)s: %(types)s") % {
         "count": len(mark.events),
         "since": event_html.plain(first.timestamp),
