@@ -116,6 +116,21 @@ INSERT INTO event_receipts (id, event_ids) VALUES (%s, %s::int8multirange)
 RETURNING CASE WHEN %s THEN pg_notify('system_events', '') END
 """
 
+# Where rows with ids of their own stand from the sequence's last id on, up to the last of them. So
+# a table whose sequence was left behind by a restore takes events again.
+DRAW_TAKEN_IDS = """
+SELECT count(nextval(name::regclass))
+FROM (SELECT name, pg_sequence_last_value(name::regclass) AS last
+      FROM pg_get_serial_sequence('system_events', 'id') AS name) AS sequence
+CROSS JOIN LATERAL (
+    SELECT id - last AS ids
+    FROM (SELECT id, lead(id) OVER (ORDER BY id) AS next FROM system_events
+          WHERE id >= last AND id <= last + %(limit)s) AS taken
+    WHERE next IS DISTINCT FROM id + 1 ORDER BY id LIMIT 1
+) AS run
+CROSS JOIN LATERAL generate_series(1, run.ids)
+"""
+
 SELECT_RECEIPT = "SELECT event_ids::text FROM event_receipts WHERE id = %s"
 
 SELECT_RECEIPTS = "SELECT 1 FROM event_receipts WHERE id = ANY(%s) LIMIT 1"

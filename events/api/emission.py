@@ -1,6 +1,7 @@
 """Events from hosts without database credentials: checked, then stored all or none."""
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -11,10 +12,12 @@ from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.request import Request
 
 from events.models import SystemEvent
-from events.reading.time_limit import time_limit
+from events.reading.raw_sql import read_rows
+from events.reading.time_limit import statement_limit, time_limit
 from sovi_events.record import Record
 from sovi_events.storable import CONTEXT_BYTES, MESSAGE_BYTES
-from sovi_events.writing.insert import is_rejection
+from sovi_events.writing.insert import ATTEMPTS, draw_taken_ids
+from sovi_events.writing.refusal import Meaning, meaning
 
 from .body import check_size
 from .emission_serializers import (
@@ -34,6 +37,8 @@ account that isn't known is kept in the context, as `unknown_device_id` or `unkn
 message over {MESSAGE_BYTES} bytes and a context over {CONTEXT_BYTES} bytes are cut with a mark. The
 time is when it is stored. The body may have {EMISSION_BYTES} bytes."""
 NOTHING_STORED = "Nothing was stored: send it again."
+
+logger = logging.getLogger(__name__)
 
 emission_schema = extend_schema(
     description=DESCRIPTION,
@@ -62,10 +67,35 @@ def read_events(request: Request) -> list[Any]:
     return events
 
 
-def refusal(error: DatabaseError, records: list[Record]) -> APIException | None:
-    """Return what names the records that PostgreSQL refuses; None where it is something else."""
+def store(emit: Callable[[], list[int]], records: list[Record]) -> list[int]:
+    """Return the ids that `emit` stores the records under, all or none.
+
+    Raises what is to be answered: 400 with the records that PostgreSQL refuses for their own data,
+    503 where it is the database's state. Ids that rows have already are passed by.
+    """
+    for _ in range(ATTEMPTS):
+        try:
+            with statement_limit(advice=NOTHING_STORED):
+                return emit()
+        except DatabaseError as error:
+            failure = error
+        if not _draw_taken_ids(failure):
+            break
+    raise _refusal(failure, records) from failure
+
+
+def _draw_taken_ids(error: DatabaseError) -> bool:
+    cause = error.__cause__
+    if not isinstance(cause, psycopg.errors.UniqueViolation):
+        return False
+    with statement_limit(advice=NOTHING_STORED):
+        return draw_taken_ids(cause, read_rows)
+
+
+def _refusal(error: DatabaseError, records: list[Record]) -> APIException:
     if _reason(error) is None:
-        return None
+        logger.error("The database can't take events", exc_info=error)
+        return ServiceUnavailable()
     with time_limit(advice=NOTHING_STORED), transaction.atomic():
         named = list(islice(_find_refusals(records), MAX_NAMED))
         transaction.set_rollback(True)
@@ -93,8 +123,8 @@ def _find_refusals(records: list[Record], first: int = 0) -> Iterator[tuple[int,
 
 
 def _reason(error: DatabaseError) -> str | None:
-    """Why PostgreSQL refuses the rows themselves; None when it is about something else."""
+    """Why PostgreSQL refuses the rows themselves; None when it is the database's state."""
     cause = error.__cause__
-    if isinstance(cause, psycopg.Error) and is_rejection(cause):
+    if isinstance(cause, psycopg.Error) and meaning(cause, read_rows) is Meaning.REFUSED:
         return f"PostgreSQL refuses it: {cause.diag.message_primary}"
     return None

@@ -4,7 +4,7 @@ import uuid
 from functools import partial
 from typing import Any
 
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from django.http import Http404, HttpResponseBase
 from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
@@ -32,7 +32,7 @@ from .base import ApiViewSet, Operation
 from .body import read_object
 from .bulk import BULK_BYTES, act_on, bulk_schema
 from .bulk_serializers import BulkActionSerializer, JobSerializer, PreviewSerializer
-from .emission import NOTHING_STORED, emission_schema, read_events, refusal
+from .emission import emission_schema, read_events, store
 from .emission_serializers import EmissionSerializer
 from .export import FILE_TYPES, ExportQuerySerializer, export_file
 from .filter_backend import EventFilterBackend
@@ -129,14 +129,8 @@ class EventViewSet(ListModelMixin, ApiViewSet[SystemEvent]):
         events = read_events(request)
         records = EmissionSerializer().to_internal_value(events)
         emit = partial(SystemEvent.objects.emit, records)
-        try:
-            with statement_limit(advice=NOTHING_STORED):
-                ids = emit() if key is None else key.once(events, emit)
-        except DatabaseError as error:
-            if refused := refusal(error, records):
-                raise refused from error
-            raise
-        return Response({"ids": ids}, status=201)
+        once = emit if key is None else partial(key.once, events, emit)
+        return Response({"ids": store(once, records)}, status=201)
 
     @extend_schema(request=ActionSerializer)
     @action(detail=True, methods=["post"])

@@ -1,4 +1,4 @@
-"""Batches into the table, once: their receipts, and what PostgreSQL's errors mean."""
+"""Batches into the table, once: their receipts, and the ids they get."""
 
 import json
 import re
@@ -14,9 +14,13 @@ from .. import statements
 from ..record import MANY, Record
 from .batch import Batch, as_datetime, new_receipt
 from .bounded import BoundedConnection
+from .refusal import Meaning, Run, is_taken_id, meaning
 
 COPY_ROWS = 500
-SUBJECT_ATTEMPTS = 3
+ATTEMPTS = 3
+"""Where a device or account is unknown, an id is taken, or PostgreSQL asks for another."""
+SKIPPED_IDS = 1_000_000
+"""How many ids are passed at once where rows have them already: in less than a second."""
 PRUNE_ROWS = 1000
 RECEIPT_SECONDS = 30 * 24 * 3600.0
 """How long a receipt is kept."""
@@ -25,9 +29,6 @@ _NO_IDS = "{(,)}"
 """Where the ids come from a sequence of no column, or a trigger stored the event elsewhere."""
 
 _RANGE = re.compile(r"(-?\d+),(-?\d+)")
-
-REJECTIONS = ("22", "23", "44", "54", "P0")
-"""Classes of SQLSTATE that no later attempt changes: bad data, constraints, limits, triggers."""
 
 
 class DatabaseDown(Exception):
@@ -41,8 +42,8 @@ class ConnectionLost(DatabaseDown):
     """The connection was lost on the way: another one may do; the receipt shows what was stored."""
 
 
-class TimedOut(DatabaseDown):
-    """The batches, not the database, may be why."""
+class Deferred(DatabaseDown):
+    """The database doesn't take these batches now; others it may."""
 
 
 class Rejected(Exception):
@@ -62,9 +63,9 @@ def store(
     A batch that is alone and was stored before answers the ids it got then. `deadline` is in
     `time.monotonic`'s seconds; `notify` wakes those who follow the table; `with_event_times` stores
     when the events happened, else the table says when they were stored. Devices and accounts that
-    are not in their tables are moved into the context.
+    are not in their tables are moved into the context. Ids that rows have already are passed by.
 
-    Raises `DatabaseDown` and `ConnectionLost`: the batches may be stored or not. Raises `Rejected`:
+    Raises `DatabaseDown` and its kinds: the batches may be stored or not. Raises `Rejected`:
     none is, by this call; of several, one may be the cause, or may have been stored before. Events
     that are checked when they are read may raise `InvalidEvent`; nothing is stored then.
     """
@@ -72,17 +73,21 @@ def store(
     alone = batches[0] if len(batches) == 1 else None
     records = alone.records if alone else [one for batch in batches for one in batch.records]
     try:
-        for attempt in range(SUBJECT_ATTEMPTS):
+        for attempt in range(1, ATTEMPTS + 1):
             try:
                 return _stored(connection, batches, records, notify, with_event_times)
+            except psycopg.errors.UniqueViolation as error:
+                if alone and error.diag.table_name == "event_receipts":
+                    return _received(connection, alone)
+                if attempt == ATTEMPTS or not draw_taken_ids(error, rows_of(connection)):
+                    raise
             except psycopg.errors.ForeignKeyViolation:
-                if attempt == SUBJECT_ATTEMPTS - 1:
+                if attempt == ATTEMPTS:
                     raise
                 records = _without_unknown_subjects(connection, records)
-            except psycopg.errors.UniqueViolation as error:
-                if alone is None or error.diag.table_name != "event_receipts":
+            except (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected):
+                if attempt == ATTEMPTS:
                     raise
-                return _received(connection, alone)
     except psycopg.Error as error:
         meaning = _meaning(error, connection)
         # Rejected now, it may have been stored before, and only the answer was lost.
@@ -92,9 +97,20 @@ def store(
     raise AssertionError("unreachable")
 
 
-def is_rejection(error: psycopg.Error) -> bool:
-    """Whether PostgreSQL does not take the events as they are, however often they are sent."""
-    return (error.sqlstate or "").startswith(REJECTIONS) or isinstance(error, psycopg.DataError)
+def draw_taken_ids(error: psycopg.Error, run: Run) -> bool:
+    """Where the sequence gave an id that a row has, draw those up to the next that is free.
+
+    A restore leaves a sequence behind. Returns False for any other error. Raises psycopg.Error.
+    """
+    if not is_taken_id(error, run):
+        return False
+    run(statements.DRAW_TAKEN_IDS, {"limit": SKIPPED_IDS})
+    return True
+
+
+def rows_of(connection: BoundedConnection) -> Run:
+    """Return what runs a statement there."""
+    return lambda statement, params: connection.execute(statement, params).fetchall()
 
 
 def is_split(connection: BoundedConnection, batch: Batch) -> bool:
@@ -257,14 +273,27 @@ def _with_known_subjects(record: Record, known: set[tuple[str, UUID]]) -> Record
 def _meaning(error: psycopg.Error, connection: BoundedConnection) -> Exception:
     """Return what a psycopg error means for the batch."""
     what = " ".join(str(error).split())
-    if isinstance(error, psycopg.errors.UndefinedTable):
-        return DatabaseDown(
-            f"{error.diag.message_primary}: run `manage.py migrate` on this database"
-        )
-    if is_rejection(error):
-        return Rejected(what)
     if isinstance(error, psycopg.errors._WaitTimeout):
-        return TimedOut("PostgreSQL took too long to answer")
-    if isinstance(error, psycopg.errors.QueryCanceled | psycopg.errors.LockNotAvailable):
-        return TimedOut(what)
-    return ConnectionLost(what) if connection.closed else DatabaseDown(what)
+        return Deferred("PostgreSQL took too long to answer")
+    if connection.closed:
+        return ConnectionLost(what)
+    try:
+        match meaning(error, rows_of(connection)):
+            case Meaning.REFUSED:
+                return Rejected(what)
+            case Meaning.DEFERRED:
+                return Deferred(what)
+    except psycopg.Error as second:
+        return _meaning(second, connection)
+    if cure := _CURES.get(error.sqlstate or ""):
+        return DatabaseDown(f"{error.diag.message_primary}: run {cure}")
+    return DatabaseDown(what)
+
+
+_CURES = {
+    "23505": "SELECT setval(pg_get_serial_sequence('system_events', 'id'), max(id)) "
+    "FROM system_events",
+    "42501": "`manage.py grant_roles`",
+    "42P01": "`manage.py migrate` on this database",
+}
+"""What an operator does about a state, by its SQLSTATE."""

@@ -24,7 +24,7 @@ from ..spool import drain
 from ..spool.losses import Losses
 from ..spool.store import Spool
 from .bounded import BoundedConnection
-from .insert import PRUNE_ROWS, DatabaseDown, TimedOut, prune_receipts
+from .insert import PRUNE_ROWS, DatabaseDown, Deferred, prune_receipts
 from .queue import GROUP_EVENTS, this_thread
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ OTHERS_SECONDS = 0.2
 HURRY_SECONDS = 0.2
 """How often the database is tried, at least, while somebody waits for the spool to drain."""
 GROUP_SHRINKS = 8
-"""How many times fewer events are drained in one transaction once a group took too long."""
+"""How many times fewer events are drained in one transaction once a group was not taken."""
 STARTS_PER_PRUNE = 100
 """One process in so many prunes old receipts when it begins; long ones do so now and then."""
 
@@ -209,7 +209,7 @@ class Maintenance:
         try:
             is_drained = not self._has_spooled() or self._drain()
             self._spool_problem = ""
-        except TimedOut as error:
+        except Deferred as error:
             is_drained = False
             self._make_way(str(error))
         except DatabaseDown:
@@ -240,11 +240,13 @@ class Maintenance:
             return is_alone
 
     def _make_way(self, problem: str) -> None:
-        """Store fewer at once next time; one batch that takes too long comes last then."""
+        """Store fewer at once next time; one batch that isn't taken alone comes last then."""
         self._failures += 1
         if self._group_events == 1:
             self._spool.postpone()
-            logger.warning("An event in %s can't be stored: %s", self._spool.folder, problem)
+            if problem != self._spool_problem:
+                logger.warning("An event in %s waits: %s", self._spool.folder, problem)
+            self._spool_problem = problem
         self._group_events = max(1, self._group_events // GROUP_SHRINKS)
 
     def _prune(self, own: BoundedConnection) -> None:

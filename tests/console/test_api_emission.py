@@ -241,3 +241,45 @@ def test_a_database_that_takes_no_events_is_503(client: Client) -> None:
         run("RESET default_transaction_read_only")
     assert answer.status_code == 503
     assert answer.json() == {"detail": "The database can't answer at the moment. Try again later."}
+
+
+# -- The database's state -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", [None, "key"])
+def test_ids_that_a_restore_brought_are_passed_by(client: Client, key: str | None) -> None:
+    run(
+        "INSERT INTO system_events (id, category, severity, event_type, message)"
+        " SELECT n, 'a', 'info', 'b', '' FROM generate_series(1, 9) AS n;"
+        "ALTER SEQUENCE system_events_id_seq RESTART"
+    )
+    assert ids(send(client, EVENT, key)) == [10]
+    assert ids(send(client, numbered(3))) == [11, 12, 13]
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        "ALTER SEQUENCE system_events_id_seq MAXVALUE 2 RESTART WITH 2;"
+        "SELECT nextval('system_events_id_seq')",
+        "ALTER TABLE system_events ALTER id DROP DEFAULT",
+        "ALTER TABLE system_events ADD host text; UPDATE system_events SET host = '';"
+        "ALTER TABLE system_events ALTER host SET NOT NULL",
+        "ALTER TABLE system_events RENAME context TO contexts",
+        *(
+            "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS"
+            f" $$ BEGIN RAISE 'It fails' USING ERRCODE = '{sqlstate}'; END $$;"
+            " CREATE TRIGGER fail BEFORE INSERT ON system_events"
+            " FOR EACH ROW EXECUTE FUNCTION fail()"
+            for sqlstate in ("42501", "53100", "55P03", "XX001")
+        ),
+    ],
+)
+@pytest.mark.parametrize("sent", [EVENT, numbered(2)], ids=["one", "two"])
+def test_a_state_of_the_database_is_503_and_blames_no_event(
+    client: Client, state: str, sent: Any
+) -> None:
+    run(state)
+    answer = send(client, sent, "key")
+    assert (answer.status_code, list(answer.json())) == (503, ["detail"])
+    assert not stored()
