@@ -17,7 +17,7 @@ from sovi_events.following.position import Position
 from sovi_events.index_scan import Statement
 
 from . import statements
-from .messages import identify, message
+from .messages import message
 from .position_sets import CatchUpPlan, Ranges, above, before, truncate, union
 from .resume_token import ResumeToken
 from .selection import Selection, matching
@@ -40,9 +40,10 @@ logger = logging.getLogger(__name__)
 
 
 class Page(NamedTuple):
-    """What to send, and where the client is after it; the chunk's last `id:` says the same."""
+    """What to send, its last `id:`, and where the client is after it."""
 
     chunk: bytes
+    token: ResumeToken | None
     place: ResumeToken
 
 
@@ -61,7 +62,7 @@ async def read_pages(
             async for page in pages:
                 yield page
         place = place.moved(topic, union(start.of(topic), source.of(topic)))
-    yield Page(b"", place)
+    yield Page(b"", None, place)
 
 
 async def _read_topic(
@@ -78,14 +79,12 @@ async def _read_topic(
             readers, _read_page, topic, ranges, limit, selection
         )
         ranges = above(ranges, read_to)
-        place = start.moved(topic, course.at(read_to))
-        chunks = [
-            message(start.moved(topic, course.at(it.id)), it.data, it.name) for it in contents
-        ]
-        if not contents or contents[-1].id < read_to:
-            chunks.append(identify(place))
-        chunk = b"".join(chunks)
-        yield Page(chunk, place)
+        places = [start.moved(topic, course.at(it.id)) for it in contents]
+        chunk = b"".join(
+            message(place, it.data, it.name) for place, it in zip(places, contents, strict=True)
+        )
+        token = places[-1] if places else None
+        yield Page(chunk, token, start.moved(topic, course.at(read_to)))
         # Rows may be large: keep pages near one size, whatever the first one was.
         limit = next_batch_size(limit, len(chunk), PAGE_BYTES, most=MOST_ROWS)
 

@@ -22,9 +22,6 @@ RETRY_MILLISECONDS = 3000
 PIECE_BYTES = 64 * 1024
 """Progress is counted in pieces: a client that takes one a minute is slow, not dead."""
 
-TOKEN_SECONDS = 1.0
-"""How long the token may lag behind events that a filter left out."""
-
 logger = logging.getLogger(__name__)
 
 Chunks = AsyncGenerator[bytes, None]
@@ -63,6 +60,7 @@ class Client:
         self._backlog = backlog
         self._place = NOWHERE
         self._last_sent_token = NOWHERE
+        self._token_sent = 0.0
         self._ahead_of_hub: ResumeToken | None = None
         self._next_batch = 0
         self._epoch = 0
@@ -111,9 +109,7 @@ class Client:
     def is_due(self, now: float) -> bool:
         """Whether a heartbeat is due, as there is no event for this client."""
         silent = now - self._last_sent
-        return silent >= self._hub.limits.keepalive_seconds or (
-            silent >= TOKEN_SECONDS and self._last_sent_token != self._place
-        )
+        return silent >= self._hub.limits.keepalive_seconds or self._owes_token(now)
 
     # -- What it sends, from the first byte on ----------------------------------------------------
 
@@ -149,12 +145,13 @@ class Client:
         elif self._backlog:
             events = await read_backlog(readers, place.events, self._backlog, self.selection)
             place = place.moved(EVENTS, events)
-        self._place = self._last_sent_token = place
-        return messages.identify(place)
+        self._place = place
+        return self._identify()
 
     def _reset(self, reason: str) -> bytes:
         self._epoch = self._hub.follower.epoch
-        self._place = self._last_sent_token = self._hub.follower.place
+        self._place = self._hub.follower.place
+        self._has_sent(self._place)
         return messages.reset(self._place, reason)
 
     async def _catch_up(self) -> Chunks:
@@ -169,9 +166,11 @@ class Client:
                 async with aclosing(pages):
                     async for page in pages:
                         self._place = page.place
-                        if page.chunk:
-                            self._last_sent_token = page.place
+                        if page.token is not None:
+                            self._has_sent(page.token)
                             yield page.chunk
+                        elif self.is_due(time.monotonic()):
+                            yield self._heartbeat()
                         if not self._goes_on():
                             return
             except psycopg.Error as error:
@@ -202,7 +201,7 @@ class Client:
         if ahead := self._ahead_of_hub:
             batch = batch.beyond(ahead)
         if batch.blocks:
-            self._last_sent_token = batch.blocks[-1].place
+            self._has_sent(batch.blocks[-1].place)
         self._go_to(batch.place)
         return batch.chunk
 
@@ -223,10 +222,23 @@ class Client:
             return b""
         if is_current:
             self._go_to(self._hub.follower.place)  # gaps may have closed since
-        if self._last_sent_token == self._place:
-            return messages.KEEP_ALIVE
-        self._last_sent_token = self._place
-        return messages.KEEP_ALIVE + messages.identify(self._place)
+        return self._heartbeat()
+
+    def _heartbeat(self) -> bytes:
+        owed = self._owes_token(time.monotonic())
+        return messages.KEEP_ALIVE + (self._identify() if owed else b"")
+
+    def _identify(self) -> bytes:
+        self._has_sent(self._place)
+        return messages.identify(self._place)
+
+    def _has_sent(self, token: ResumeToken) -> None:
+        self._last_sent_token, self._token_sent = token, time.monotonic()
+
+    def _owes_token(self, now: float) -> bool:
+        """Whether the client's token lags behind its place, by what a filter left out, for long."""
+        lag = now - self._token_sent
+        return self._last_sent_token != self._place and lag >= self._hub.limits.token_seconds
 
     @property
     def _is_open(self) -> bool:

@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 @dataclass(frozen=True, kw_only=True)
 class Limits:
     keepalive_seconds: float = 15.0
+    token_seconds: float = 300.0
+    """How long a client's token may lag behind its place: many make an event of a token alone."""
     stall_seconds: float = 60.0
     recheck_seconds: float = 30.0
     clients_per_user: int = 20

@@ -6,16 +6,17 @@ Data is JSON on one line, so it needs no splitting; ids are positions, which hol
 import json
 from typing import Any
 
-KEEP_ALIVE = b": keep-alive\n\n"
+# A line, not a block: many clients make an event, with empty data, of every block there is.
+KEEP_ALIVE = b": keep-alive\n"
 
 
 def retry(milliseconds: int) -> bytes:
-    """Tell the client how long to wait before it reconnects."""
-    return b"retry: %d\n\n" % milliseconds
+    """Tell the client how long to wait before it reconnects: a line of the block that follows."""
+    return b"retry: %d\n" % milliseconds
 
 
 def identify(position: object) -> bytes:
-    """Move the client's Last-Event-ID; a block without data dispatches nothing."""
+    """Move the client's Last-Event-ID; by the standard a block without data dispatches nothing."""
     return f"id: {position}\n\n".encode()
 
 

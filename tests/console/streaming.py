@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 @dataclass
 class Message:
-    """One block of a stream; a comment alone is one too."""
+    """One block of a stream; a comment, which is a line, is one too."""
 
     id: str | None = None
     event: str | None = None
@@ -53,19 +53,39 @@ def parse(block: str) -> Message:
     return found
 
 
+class Blocks:
+    """Cuts a stream into messages as it comes: comments are not to end a block."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.rest = ""
+
+    def feed(self, text: str) -> Iterator[Message]:
+        *lines, self.rest = (self.rest + text).split("\n")
+        for line in lines:
+            if line.startswith(":"):
+                yield parse(line)
+            elif line:
+                self.lines.append(line)
+            else:
+                yield parse("\n".join(self.lines))
+                self.lines = []
+
+
 class Stream:
     """An open stream over HTTP, read block by block."""
 
     def __init__(self, response: httpx.Response) -> None:
         self.response = response
         self._blocks = self._read()
+        self.first = self.next()
+        """Where it begins; then it is live."""
 
     def _read(self) -> Iterator[Message]:
-        text = ""
+        blocks = Blocks()
         for piece in self.response.iter_text():
-            *blocks, text = (text + piece).split("\n\n")
-            yield from map(parse, blocks)
-        assert text == ""
+            yield from blocks.feed(piece)
+        assert (blocks.lines, blocks.rest) == ([], "")
 
     def next(self, wanted: Callable[[Message], object] = lambda message: True) -> Message:
         """Return the next block that is wanted; fail when there is none in time."""
@@ -96,7 +116,7 @@ def open_stream(url: str, token: str, headers: Any = None, **parameters: str) ->
     ) as response:
         assert response.status_code == 200, response.read()
         stream = Stream(response)
-        assert stream.next() == Message(retry="3000")
+        assert stream.first.retry == "3000" and stream.first.id
         yield stream
 
 
@@ -191,10 +211,9 @@ class Collector:
         return next((m.id for m in reversed(self.messages) if m.id is not None), None)
 
     async def run(self) -> None:
-        text = ""
+        blocks = Blocks()
         async for chunk in self.client.chunks():
-            *blocks, text = (text + chunk.decode()).split("\n\n")
-            for message in map(parse, blocks):
+            for message in blocks.feed(chunk.decode()):
                 self.receive(message)
 
     def receive(self, message: Message) -> None:
@@ -219,8 +238,8 @@ async def collecting(hub: Hub, **options: Any) -> AsyncIterator[Collector]:
 
 @asynccontextmanager
 async def a_hub(**limits: Any) -> AsyncIterator[Hub]:
-    """A hub of the running loop; at the end it must have gone to rest."""
-    hub = Hub(Limits(**limits))
+    """A hub of the running loop, with quick tokens; at the end it must have gone to rest."""
+    hub = Hub(Limits(**{"token_seconds": 0.1, **limits}))
     yield hub
     await until(lambda: not hub.clients and len(asyncio.all_tasks()) == 1)
 

@@ -151,7 +151,7 @@ def test_neither_streams_nor_exports_hold_one(narrow_server: str, token: str) ->
             insert(connection, f"{number} " + 100_000 * "x")
     with ExitStack() as stack:
         for _ in range(5):
-            stack.enter_context(open_stream(narrow_server, token)).next(lambda it: it.id)
+            stack.enter_context(open_stream(narrow_server, token))
         export = stack.enter_context(
             httpx.stream(
                 "GET",

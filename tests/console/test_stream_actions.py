@@ -55,7 +55,6 @@ def test_each_of_our_faces_is_told_of_and_by_whom(server) -> None:
     with writer(autocommit=True) as connection:
         ids = [insert(connection) for _ in range(3)]
     with open_stream(server.url, token) as stream:
-        stream.next()
 
         def told() -> tuple[Message, dict[str, Any]]:
             message = stream.event()
@@ -234,6 +233,6 @@ def test_a_stream_that_read_ahead_is_told_too_when_a_gap_closes() -> None:
 
 def test_an_action_token_above_the_last_one_given_is_reset(server) -> None:
     with open_stream(server.url, make_token(), last_event_id=f"0.{MAX_ID}") as stream:
-        message = stream.next()
+        message = stream.first
         assert message.event == "reset"
         assert str(MAX_ID) in json.loads(str(message.data))["reason"]

@@ -6,9 +6,9 @@ import time
 from typing import Any
 
 import pytest
-from streaming import Collector, a_client, a_hub, collecting, insert, until, writer
+from streaming import Collector, a_client, a_hub, collecting, insert, selection, until, writer
 
-from events.stream import follower, table_reader
+from events.stream import catch_up, follower, table_reader
 from events.stream.hub import Hub, TooManyStreams
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -269,7 +269,7 @@ def test_a_client_that_fell_behind_reads_on_from_the_database_and_joins_again() 
             hub.follower.recent._max_batches = 3
             slow = Reader(hub)
             await slow.take()  # retry
-            await slow.take()  # id
+            await slow.take()  # and id
             ids: list[int] = []
 
             async def more(batches: int) -> None:
@@ -294,6 +294,55 @@ def test_a_client_that_fell_behind_reads_on_from_the_database_and_joins_again() 
 
     with writer(autocommit=True) as connection:
         asyncio.run(scenario(connection))
+
+
+def _ids(one: Collector) -> list[str]:
+    """Return the tokens that came in a block of their own."""
+    return [it.id for it in one.messages if it.id is not None and it.data is None]
+
+
+async def _hear(one: Collector, comments: int) -> None:
+    """Wait for so many keep-alives more."""
+    before = len(one.messages)
+    await until(lambda: sum(bool(it.comment) for it in one.messages[before:]) >= comments)
+
+
+def test_a_token_that_lags_behind_what_the_filter_leaves_out_is_sent_once_and_late() -> None:
+    async def scenario(connection: Any) -> None:
+        async with (
+            a_hub(keepalive_seconds=0.05, token_seconds=600) as late,
+            a_hub(keepalive_seconds=0.05, token_seconds=0.2) as early,
+            collecting(late, selection=selection(q="wanted")) as one,
+            collecting(early, selection=selection(q="wanted")) as other,
+        ):
+            event_id = insert(connection, "not this one")
+            await until(lambda: other.token == f"{event_id}.0")
+            await until(lambda: late.follower.place == early.follower.place)
+            await _hear(one, 5)
+            await _hear(other, 5)
+            assert len(_ids(one)) == 1
+            assert len(_ids(other)) == 2
+
+    with writer(autocommit=True) as connection:
+        asyncio.run(scenario(connection))
+
+
+def test_one_that_catches_up_on_what_its_filter_leaves_out_hears_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(catch_up, "WINDOW_IDS", 5)
+
+    async def scenario(newest: int) -> None:
+        async with (
+            a_hub(token_seconds=0) as hub,
+            collecting(hub, token="0", selection=selection(q="wanted")) as one,
+        ):
+            await until(lambda: str(one.token) == f"{newest}.0")
+            assert any(0 < int(it.partition(".")[0]) < newest for it in _ids(one))
+
+    with writer(autocommit=True) as connection:
+        newest = [insert(connection, "not this one") for _ in range(9)][-1]
+        asyncio.run(scenario(newest))
 
 
 def test_a_client_that_stopped_reading_is_cut_and_delays_nobody() -> None:

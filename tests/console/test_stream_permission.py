@@ -108,7 +108,6 @@ def test_who_lost_it_is_cut_and_refused_while_others_read_on(
     ):
         assert (answer.status_code, others.status_code) == (200, 200)
         others_stream = Stream(others)
-        others_stream.next(lambda message: message.id)
         lose(user)
         Stream(answer).rest()  # ends, and cleanly
         with writer(autocommit=True) as connection:
@@ -123,7 +122,6 @@ def test_who_may_still_read_it_reads_on_over_many_checks(
 ) -> None:
     with httpx.stream("GET", url + PATH, headers=show(user), timeout=15) as answer:
         lines = Stream(answer)
-        lines.next(lambda message: message.id)
         checked = set()
         with writer(autocommit=True) as connection:
 
