@@ -13,9 +13,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from events.filters.event_filter import EventFilter
+from events.filters.subject_lookup import holding
 from events.models import SystemEvent
 from events.reading import page
 from events.reading.bounded_count import bounded_count
+from events.reading.time_limit import time_limit
 from events.web import event_html
 from events.web.links import list_url
 from events.web.permissions import VIEW
@@ -38,9 +40,8 @@ class SubjectAdmin(ReadOnlyAdmin):
         text = search_term.strip()
         if not text:
             return queryset, False
-        condition = Q()
-        for column in self.search_fields:
-            condition |= Q(**{f"{column}__icontains": text})
+        with time_limit():
+            condition = holding(queryset, self.search_fields, text)
         with suppress(ValueError):
             condition |= Q(pk=uuid.UUID(text))
         return queryset.filter(condition), False

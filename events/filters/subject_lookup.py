@@ -1,47 +1,73 @@
 """The devices and accounts that a typed name or id stands for."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from django.db.models import Model, Q, QuerySet
-from django.db.models.functions import Length
+from django.db.models import Expression, Model, Q, QuerySet, TextField, Value
+from django.db.models.functions import Concat, Length
 
 from events.models import Account, Device
+
+from .name_folding import as_text, folded, holds_ascii, may_hold, must_be_folded
 
 Row = TypeVar("Row", bound=Model)
 
 MATCHES_BOUND = 200
 """Devices or accounts a typed name may stand for; their ids go into the events' query."""
 
+READ_BOUND = 20_000
+"""Rows read at most for a name, most of them names beyond ASCII: each of those is folded here."""
+
 
 def devices_named(text: str) -> Sequence[Device]:
     """The one with this id, else those of this name, else those whose name holds the text.
 
-    Letters match in any case. At most one more than `MATCHES_BOUND`.
+    Names are compared as `folded`. At most one more than `MATCHES_BOUND`.
     """
-    return _named(Device, "name", text, Q(name__icontains=text))
+    return _named(Device, text, as_text("name"), lambda device: [device.name or ""])
 
 
 def accounts_named(text: str) -> Sequence[Account]:
     """Like `devices_named`, by username, or as the list shows it: platform/username."""
-    condition = Q(username__icontains=text)
-    platform, slash, username = text.partition("/")
-    if slash:
-        # iexact compares as text, whatever the column's type.
-        condition |= Q(platform__iexact=platform, username__icontains=username)
-    return _named(Account, "username", text, condition)
+
+    def names(account: Account) -> list[str]:
+        username = account.username or ""
+        with_platform = f"{account.platform or ''}/{username}"
+        return [with_platform, username] if "/" in text else [username, with_platform]
+
+    name: Expression = as_text("username")
+    if "/" in text:
+        name = Concat(as_text("platform"), Value("/", TextField()), name)
+    return _named(Account, text, name, names)
 
 
-def _named(model: type[Row], column: str, text: str, condition: Q) -> list[Row]:
+def holding(rows: QuerySet[Any], columns: Sequence[str], text: str) -> Q:
+    """What a list finds by a typed text: the rows of which one of the columns holds it."""
+    wanted, condition, odd = folded(text), Q(), Q()
+    for column in columns:
+        condition |= holds_ascii(as_text(column), wanted)
+        odd |= Q(must_be_folded(as_text(column)))
+    read = rows.filter(odd).values_list("pk", *columns)[:READ_BOUND]
+    return condition | Q(
+        pk__in=[pk for pk, *names in read if any(wanted in folded(name or "") for name in names)]
+    )
+
+
+def _named(
+    model: type[Row], text: str, name: Expression, names: Callable[[Row], list[str]]
+) -> list[Row]:
+    """`names` are those a row may be called by in full; the first is the one `name` reads."""
     rows: QuerySet[Row] = model._default_manager.all()
     with suppress(ValueError):
         return list(rows.filter(pk=uuid.UUID(text)))
-    # The shortest first: a name typed in full is among them however many merely contain it.
-    found = list(rows.filter(condition).order_by(Length(column))[: MATCHES_BOUND + 1])
-    wanted = text.casefold()
-    exact = [
-        row for row in found if wanted in (getattr(row, column).casefold(), str(row).casefold())
-    ]
-    return exact or found
+    wanted = folded(text)
+    if not wanted:
+        return []
+    # Those that PostgreSQL judged before those that it could not, of each the shortest first: a
+    # name typed in full is among them however many merely contain it.
+    maybe = rows.filter(may_hold(name, wanted)).order_by(must_be_folded(name), Length(name))
+    found = [row for row in maybe[:READ_BOUND] if wanted in folded(names(row)[0])]
+    exact = [row for row in found if wanted in map(folded, names(row))]
+    return exact or found[: MATCHES_BOUND + 1]
