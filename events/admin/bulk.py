@@ -1,6 +1,6 @@
 """Resolve and reopen all that match: a preview to confirm, and the jobs that come of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any
 
@@ -26,11 +26,12 @@ from events.models.action import REASON_LENGTH
 from events.models.bulk_job import BulkJobQuerySet
 from events.reading.time_limit import TookTooLong
 from events.web import event_html
+from events.web.names import refuse_names, shown_to
 from events.web.operator_form import actor_of, read_id, reason_of
-from events.web.permissions import VIEW
+from events.web.permissions import VIEW, VIEW_ACTION
 from sovi_events.readable import readable
 
-from .filter_summary import shown
+from .filter_summary import filter_summary
 from .resolving import ResolvingAdmin
 
 # Parameters of the preview's page besides the list's filters.
@@ -78,6 +79,10 @@ class BulkJobAdmin(ResolvingAdmin):
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
 
+    def get_list_display(self, request: HttpRequest) -> Any:
+        hidden = () if request.user.has_perm(VIEW_ACTION) else ("who", "why")
+        return [name for name in self.list_display if name not in hidden]
+
     def get_urls(self) -> list[URLPattern]:
         preview_view = self.admin_site.admin_view(self.preview_view)
         start_view = self.for_resolvers(self.start_view)
@@ -118,13 +123,14 @@ class BulkJobAdmin(ResolvingAdmin):
         try:
             if max_id and read_id(max_id) is None:
                 query.appendlist(MAX_ID, max_id)  # refused with what else can't be read
+            refuse_names(query, shown_to(request.user))
             seen = preview(action, serialise(query), max_id=read_id(max_id))
         except InvalidQuery as error:
             context["problems"] = error.lines
         except TookTooLong:
             context["problems"] = [_("Counting took too long: narrow the filters.")]
         else:
-            context |= _told(seen)
+            context |= _told(seen, shown_to(request.user))
             context["token"] = token_of(seen, user_id=request.user.pk)
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/events/bulkjob/preview.html", context)
@@ -157,12 +163,13 @@ class BulkJobAdmin(ResolvingAdmin):
         return {
             "title": f"{TITLES[row.action]} #{row.pk}",
             "state": STATES[row.state],
-            "filters": shown(row.filters),
+            "filters": filter_summary(row.filters, shown_to(request.user)),
             "percent": int(row.share * 100),
             "changed": event_html.number(row.changed),
             "left_alone": row.left_alone and event_html.number(row.left_alone),
             "expected": str(Total(row.expected, {}, row.expected_is_exact)),
             "previewed_at": event_html.moment_and_ago(row.previewed_at),
+            "shows_actor": request.user.has_perm(VIEW_ACTION),
             "steps": [_step(it) for it in row.steps],
             "created_at": event_html.moment_and_ago(row.created_at),
             "finished_at": row.finished_at and event_html.moment_and_ago(row.finished_at),
@@ -208,9 +215,9 @@ def _step(kept: dict[str, str]) -> tuple[str, str, str, SafeString]:
     return name, kept["actor"], kept["actor_kind"], event_html.moment_and_ago(at)
 
 
-def _told(seen: Preview) -> dict[str, Any]:
+def _told(seen: Preview, named: Collection[str]) -> dict[str, Any]:
     return {
-        "filters": shown(seen.filters),
+        "filters": filter_summary(seen.filters, named),
         "rows": seen.extent.rows,
         "extent": seen.extent,
         "severities": [

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy
 
 from events.export.formats import FORMATS
 from events.filters.event_filter import EventFilter
+from events.filters.query_string import InvalidQuery
 from events.filters.search import guide
 from events.filters.search.normalise import MAX_CHARACTERS
 from events.models import SystemEvent
@@ -28,6 +29,7 @@ from events.reading.time_limit import TookTooLong, time_limit
 from events.stream.current_token import read_now
 from events.web import event_html
 from events.web.links import event_url
+from events.web.names import refuse_names, shown_to
 from sovi_events import catalog
 
 from .actions import ACTION_NAMES
@@ -69,7 +71,13 @@ class EventChangeList(BoundedChangeList):
     ) -> QuerySet[Any]:
         events: Any = super().get_queryset(request, exclude_parameters)
         given = {name: them for spec in self._filters for name, them in spec.given.items() if them}
-        filterset = ListFilterSet(MultiValueDict({**given, "q": [self.query]}))
+        query = self.query
+        try:
+            refuse_names(request.GET, shown_to(request.user))
+        except InvalidQuery as error:
+            self.problems += error.lines
+            query = ""
+        filterset = ListFilterSet(MultiValueDict({**given, "q": [query]}))
         try:
             self.problems += filterset.problems
         except TookTooLong as error:
@@ -207,7 +215,7 @@ class SystemEventAdmin(SavedViews, EventDetail):
 
     def get_queryset(self, request: HttpRequest) -> SystemEventQuerySet:
         # The list doesn't show contexts, and one may be larger than the page.
-        return SystemEvent.objects.select_related("device", "account").defer("context")
+        return SystemEvent.objects.naming(shown_to(request.user)).defer("context")
 
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str

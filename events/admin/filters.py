@@ -12,8 +12,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from events.filters.event_filter import NONE
+from events.filters.subject_lookup import is_uuid
 from events.times import is_ago
 from events.web.event_html import FORMAT
+from events.web.names import refusal, shown_to
 from sovi_events import catalog
 
 PRESETS = {
@@ -219,6 +221,16 @@ class NameFilter(UrlFilter):
     nothing: ClassVar[Any]
     """What a dash stands for: those that are about none."""
 
+    def __init__(
+        self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any
+    ) -> None:
+        super().__init__(request, params, model, model_admin)
+        [(subject, values)] = self.given.items()
+        self.is_named = subject in shown_to(request.user)
+        if not self.is_named and not all(value == NONE or is_uuid(value) for value in values):
+            self.problems.append(refusal(subject))
+            self.given[subject] = []
+
     @property
     def typed_parameters(self) -> tuple[str, ...]:
         return self.parameter_names
@@ -226,6 +238,8 @@ class NameFilter(UrlFilter):
     def shown(self, name: str, value: str) -> str:
         if value == NONE:
             return str(self.nothing)
+        if not self.is_named:
+            return value
         matches = self.cleaned.get(name, {}).get(value, ())
         if len(matches) == 1:
             return str(matches[0])

@@ -12,6 +12,8 @@ from rest_framework.exceptions import ValidationError
 from events.bulk.confirmation import token_of
 from events.bulk.preview import Preview
 from events.models import BulkJob, EventAction
+from events.models.action import ACTOR_COLUMNS
+from events.web.permissions import VIEW_ACTION
 from sovi_events import catalog
 from sovi_events.following.position import MAX_ID
 
@@ -19,6 +21,7 @@ from .filter_backend import filters_schema
 from .serializers import ActionSerializer, EventSerializer, TextField, TimestampField
 
 MAX_IDS = 10_000
+HIDDEN = "Null to who may not view actions."
 WHAT = ("ids", "filters", "token")
 
 
@@ -133,11 +136,20 @@ class JobSerializer(serializers.Serializer[Any]):
     action = serializers.ChoiceField(EventAction.Action.values)
     state = serializers.ChoiceField(BulkJob.State.values)
     filters = serializers.DictField(child=serializers.ListField(child=serializers.CharField()))
-    actor = serializers.CharField()
+    actor = serializers.CharField(allow_null=True, help_text=HIDDEN)
     actor_kind = serializers.CharField(help_text=f"{', '.join(catalog.RESOLVERS)}.")
-    face = serializers.CharField(help_text=f"{', '.join(EventAction.Face.values)}.")
-    reason = serializers.CharField(allow_null=True)
-    operation = serializers.UUIDField(help_text="Of its rows in the history.")
+    face = serializers.CharField(
+        allow_null=True, help_text=f"{', '.join(EventAction.Face.values)}. {HIDDEN}"
+    )
+    reason = serializers.CharField(allow_null=True, help_text=HIDDEN)
+    operation = serializers.UUIDField(
+        allow_null=True, help_text=f"Of its rows in the history. {HIDDEN}"
+    )
+    steps = serializers.ListField(
+        child=serializers.DictField(child=serializers.CharField()),
+        allow_null=True,
+        help_text=f"Who confirmed, stopped and resumed it. {HIDDEN}",
+    )
     previewed_at = TimestampField(help_text="UTC.")
     created_at = TimestampField(help_text="UTC.")
     finished_at = TimestampField(allow_null=True, help_text="UTC.")
@@ -150,3 +162,9 @@ class JobSerializer(serializers.Serializer[Any]):
 
     def get_progress(self, job: BulkJob) -> float:
         return round(job.share, 4)
+
+    def to_representation(self, job: BulkJob) -> dict[str, Any]:
+        shown = super().to_representation(job)
+        if not self.context["request"].user.has_perm(VIEW_ACTION):
+            shown |= dict.fromkeys((*ACTOR_COLUMNS, "steps"))
+        return shown

@@ -19,6 +19,7 @@ from events.filters.filterset import EventFilterSet
 from events.filters.query_string import read_query
 from events.filters.search.normalise import MAX_CHARACTERS
 from events.models.event import SystemEventQuerySet
+from events.web.names import refuse_names, shown_to
 
 SCHEMAS: dict[type[Field], dict[str, Any]] = {
     UUIDsField: {
@@ -41,6 +42,7 @@ class EventFilterBackend(DjangoFilterBackend):  # type: ignore[misc]  # no types
         self, request: Request, queryset: SystemEventQuerySet, view: Any
     ) -> EventFilterSet:
         """Return the filters, checked. Raises `events.filters.query_string.InvalidQuery`."""
+        refuse_names(request.query_params, shown_to(request.user))
         return read_query(
             request.query_params,
             queryset,

@@ -19,12 +19,14 @@ from django.views.decorators.csrf import csrf_exempt
 from rest_framework.exceptions import ValidationError
 
 from events.filters.query_string import InvalidQuery, read_query
-from events.filters.search.normalise import names_subjects
+from events.filters.search.normalise import named_subjects
 from events.stream.client import Client
 from events.stream.hub import TooManyStreams, current_hub
 from events.stream.messages import retry
 from events.stream.selection import Selection
 from events.web.authentication import key_of
+from events.web.names import PERMISSION, refuse_names
+from events.web.permissions import VIEW
 
 from .query import ParsedField, QuerySerializer, WholeNumberField
 
@@ -58,9 +60,11 @@ async def stream(request: HttpRequest) -> HttpResponseBase:
         if not found:
             detail = "Authentication credentials were not provided or are not valid."
             return _error(401, detail, WWW_Authenticate="Token")
-        [(credential, allowed)] = found.items()
-        if not allowed:
+        [(credential, granted)] = found.items()
+        if VIEW not in granted:
             return _error(403, "You do not have permission to perform this action.")
+        shown = [it for it, permission in PERMISSION.items() if permission in granted]
+        refuse_names(request.GET, shown)
         selection = await _select(request.GET)
         asked = StreamQuerySerializer.read(request.GET)
     except (psycopg.OperationalError, OperationalError, OSError):
@@ -78,6 +82,7 @@ async def stream(request: HttpRequest) -> HttpResponseBase:
     client = Client(
         hub,
         credential=credential,
+        granted=granted,
         selection=None if selection.everything else selection,
         # The header is newer: EventSource reconnects to the address it was given first.
         token=request.headers.get("Last-Event-ID") or asked["last_event_id"],
@@ -88,7 +93,7 @@ async def stream(request: HttpRequest) -> HttpResponseBase:
 
 async def _select(query: QueryDict) -> Selection:
     """Raises InvalidQuery."""
-    if any(map(names_subjects, query.getlist("q"))):
+    if any(map(named_subjects, query.getlist("q"))):
         return await asyncio.to_thread(_look_up, query)
     return _selection(query)
 

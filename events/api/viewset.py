@@ -13,6 +13,7 @@ from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 
 from events.bulk.confirmation import confirm
 from events.bulk.preview import preview
@@ -23,6 +24,7 @@ from events.models import EventAction, SystemEvent
 from events.models.event import SystemEventQuerySet
 from events.reading.time_limit import statement_limit
 from events.web import event_json
+from events.web.names import refuse_names, shown_to
 from events.web.permissions import ADD, RESOLVE, VIEW
 from sovi_events import catalog
 from sovi_events.following.position import MAX_ID
@@ -182,11 +184,15 @@ class EventViewSet(ListModelMixin, ApiViewSet[SystemEvent]):
                 changed = act_on(action, ids, by=by, reason=reason)
                 return Response({"changed": changed, "count": len(changed)})
             case {"filters": query}:
+                refuse_names(query, shown_to(request.user))
                 seen = preview(action, serialise(query))
-                return Response(PreviewSerializer(seen, context={"request": request}).data)
+                return Response(self._told(PreviewSerializer, seen))
             case {"token": token}:
                 job = confirm(token, action, user_id=request.user.pk, by=by, reason=reason)
                 transaction.on_commit(workers.run_pending)
                 address = reverse("api-job-detail", args=[job.pk])
-                return Response(JobSerializer(job).data, 202, headers={"Location": address})
+                return Response(self._told(JobSerializer, job), 202, headers={"Location": address})
         raise AssertionError(body.validated_data)  # the serializer knows these three
+
+    def _told(self, serializer: type[Serializer[Any]], found: Any) -> Any:
+        return serializer(found, context=self.get_serializer_context()).data

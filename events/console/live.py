@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from events.filters.query_string import InvalidQuery, read_query, with_offsets
 from events.reading.time_limit import TookTooLong, time_limit
 from events.stream.current_token import read_now
+from events.web.names import refuse_names, shown_to
 from events.web.permissions import VIEW
 from sovi_events import catalog
 
@@ -41,6 +42,7 @@ def live(request: HttpRequest) -> HttpResponse:
         ],
     }
     try:
+        refuse_names(query, shown_to(request.user))
         read_query(query)
     except InvalidQuery as error:
         context["problems"] = error.lines

@@ -43,6 +43,15 @@ def accounts_named(text: str) -> Sequence[Account]:
     return _named(Account, text, name, names)
 
 
+def is_uuid(text: str) -> bool:
+    """Whether it is an id, not a name."""
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
 def holding(rows: QuerySet[Any], columns: Sequence[str], text: str) -> Q:
     """What a list finds by a typed text: the rows of which one of the columns holds it."""
     wanted, condition, odd = folded(text), Q(), Q()

@@ -12,6 +12,9 @@ from .multirange import BigIntegerMultirangeField, ContainsId
 REASON_LENGTH = 1000
 """Characters of a reason that operators and the API's clients may give."""
 
+ACTOR_COLUMNS = ("actor", "face", "reason", "operation")
+"""What only those see who may view actions. The kind of an actor is the event's `resolved_by`."""
+
 
 class EventActionQuerySet(models.QuerySet["EventAction"]):
     def about(self, event_id: int) -> "EventActionQuerySet":

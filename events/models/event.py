@@ -1,7 +1,7 @@
 """Events, and the QuerySet that filters, emits and acts on them."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple, Self
 
 from django.db import connections, models
@@ -51,6 +51,10 @@ class SystemEventQuerySet(models.QuerySet["SystemEvent"]):
         found = self.filter(event_filter.to_q())
         found.event_filter = self.event_filter & event_filter
         return found
+
+    def naming(self, subjects: Collection[str]) -> Self:
+        """Load the names of devices or accounts; other events go by their ids."""
+        return self.select_related(*subjects) if subjects else self
 
     def unresolved(self) -> Self:
         """A NULL `resolved` is unresolved, as the specification's DDL allows one."""
@@ -188,6 +192,20 @@ class SystemEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{readable(self.event_type)} #{self.pk}"
+
+    @property
+    def device_name(self) -> object:
+        """What the device is called, if `naming` loaded it, else its id."""
+        return self._name_of("device")
+
+    @property
+    def account_name(self) -> object:
+        """Likewise."""
+        return self._name_of("account")
+
+    def _name_of(self, subject: str) -> object:
+        field: Any = self._meta.get_field(subject)
+        return field.get_cached_value(self, default=None) or getattr(self, field.attname)
 
 
 @models.BooleanField.register_lookup

@@ -48,7 +48,11 @@ class Page(NamedTuple):
 
 
 async def read_pages(
-    readers: Readers, start: ResumeToken, source: ResumeToken, selection: Selection | None
+    readers: Readers,
+    start: ResumeToken,
+    source: ResumeToken,
+    selection: Selection | None,
+    shows_actors: bool = True,
 ) -> AsyncGenerator[Page, None]:
     """Yield what `source` has and `start` lacks, events first, and at last both places united.
 
@@ -57,7 +61,7 @@ async def read_pages(
     """
     place = start
     for topic in TOPICS:
-        pages = _read_topic(readers, topic, place, source.of(topic), selection)
+        pages = _read_topic(readers, topic, place, source.of(topic), selection, shows_actors)
         async with aclosing(pages):
             async for page in pages:
                 yield page
@@ -71,6 +75,7 @@ async def _read_topic(
     start: ResumeToken,
     source: Position,
     selection: Selection | None,
+    shows_actors: bool,
 ) -> AsyncGenerator[Page, None]:
     course = CatchUpPlan(start.of(topic), source)
     ranges, limit = course.ranges, FIRST_ROWS
@@ -79,6 +84,8 @@ async def _read_topic(
             readers, _read_page, topic, ranges, limit, selection
         )
         ranges = above(ranges, read_to)
+        if not shows_actors:
+            contents = [it.without_actor() for it in contents]
         places = [start.moved(topic, course.at(it.id)) for it in contents]
         chunk = b"".join(
             message(place, it.data, it.name) for place, it in zip(places, contents, strict=True)

@@ -3,12 +3,13 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 
 import psycopg
 
 from events.web.authentication import Credential
+from events.web.permissions import VIEW_ACTION, VIEWING
 
 from . import messages
 from .catch_up import read_backlog, read_last_ids, read_pages
@@ -49,11 +50,13 @@ class Client:
         hub: Hub,
         *,
         credential: Credential,
+        granted: Collection[str] = VIEWING,
         selection: Selection | None = None,
         token: str = "",
         backlog: int = 0,
     ) -> None:
         self.credential = credential
+        self.granted = frozenset(granted)
         self.selection = selection
         self._hub = hub
         self._token = token
@@ -161,7 +164,9 @@ class Client:
             yield await self._rest()
         while self._goes_on():
             source, self._next_batch = follower.place, follower.recent.next
-            pages = read_pages(self._hub.readers, self._place, source, self.selection)
+            pages = read_pages(
+                self._hub.readers, self._place, source, self.selection, self._shows_actors
+            )
             try:
                 async with aclosing(pages):
                     async for page in pages:
@@ -203,7 +208,7 @@ class Client:
         if batch.blocks:
             self._has_sent(batch.blocks[-1].place)
         self._go_to(batch.place)
-        return batch.chunk
+        return batch.chunk if self._shows_actors else batch.without_actors
 
     def _go_to(self, place: ResumeToken) -> None:
         """Stand where the hub does; what was read ahead of it stays read."""
@@ -239,6 +244,10 @@ class Client:
         """Whether the client's token lags behind its place, by what a filter left out, for long."""
         lag = now - self._token_sent
         return self._last_sent_token != self._place and lag >= self._hub.limits.token_seconds
+
+    @property
+    def _shows_actors(self) -> bool:
+        return VIEW_ACTION in self.granted
 
     @property
     def _is_open(self) -> bool:

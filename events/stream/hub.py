@@ -14,7 +14,7 @@ from django.conf import settings
 
 from events.web.authentication import Credential, Key, find_credentials
 from events.web.connection_pool import Readers
-from events.web.permissions import VIEW
+from events.web.permissions import VIEWING
 
 from .follower import Follower
 from .selection import Selection
@@ -43,6 +43,10 @@ class Stream(Protocol):
 
     @property
     def credential(self) -> Credential: ...
+
+    @property
+    def granted(self) -> frozenset[str]:
+        """What its user might view when it began."""
 
     @property
     def selection(self) -> Selection | None: ...
@@ -118,8 +122,8 @@ class Hub:
         self._wake_all()
         asyncio.get_running_loop().call_later(CLOSING_SECONDS, self._cut_all)
 
-    async def find_credentials(self, keys: Collection[Key]) -> dict[Credential, bool]:
-        """Return those of the keys that are valid, and whether they may read events.
+    async def find_credentials(self, keys: Collection[Key]) -> dict[Credential, frozenset[str]]:
+        """Return those of the keys that are valid, and which of `VIEWING` they may.
 
         Waits where many ask at once: when a server comes back, all its clients do. Raises
         psycopg.Error, TimeoutError and OSError.
@@ -127,7 +131,7 @@ class Hub:
         readers = self.readers
         try:
             async with asyncio.timeout(QUERY_SECONDS), readers.connection() as connection:
-                return await find_credentials(connection, keys, VIEW)
+                return await find_credentials(connection, keys, VIEWING)
         finally:
             if self._running is None:
                 await readers.close_idle(0.0)
@@ -158,7 +162,7 @@ class Hub:
             await readers.close_idle()
 
     async def _recheck(self) -> None:
-        """End the streams of users who may no longer read them; coming back they learn why."""
+        """End the streams of users who may see less or more; coming back they learn which."""
         while True:
             await asyncio.sleep(self.limits.recheck_seconds)
             clients = list(self.clients)
@@ -168,8 +172,8 @@ class Hub:
                 logger.warning("Permissions of open streams could not be checked: %s", error)
                 continue
             for client in clients:
-                if not found.get(client.credential):
-                    logger.info("A stream's user may no longer read it: ended")
+                if found.get(client.credential) != client.granted:
+                    logger.info("What a stream's user may view has changed: ended")
                     client.end()
 
     def _rest(self) -> None:

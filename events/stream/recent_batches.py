@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Collection, Iterable
+from functools import cached_property
 from typing import NamedTuple, Self
 
 from .messages import message
@@ -35,6 +36,13 @@ class RecentBatch:
         self.place = place
         self.chunk = b"".join(block.framed() for block in self.blocks)
         self.selected: dict[Selection, RecentBatch | None] = {}
+
+    @cached_property
+    def without_actors(self) -> bytes:
+        """What those are sent who may not view actions."""
+        return b"".join(
+            Frame(block.content.without_actor(), block.place).framed() for block in self.blocks
+        )
 
     @property
     def event_ids(self) -> list[int]:

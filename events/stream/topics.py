@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple, Self
 
+from events.models.action import ACTOR_COLUMNS
 from events.models.multirange import ids_in
 from events.web.event_json import instant, represent
 from sovi_events.statements import COLUMNS
@@ -29,6 +30,9 @@ class Event:
     def event_ids(self) -> Collection[int]:
         return (self.id,)
 
+    def without_actor(self) -> Self:
+        return self
+
     def restrict_to(self, event_ids: Collection[int]) -> Self | None:
         return self if self.id in event_ids else None
 
@@ -39,7 +43,7 @@ class Action:
 
     id: int
     name: str
-    about: Mapping[str, Any]
+    about: dict[str, Any]
     event_ids: Collection[int]
 
     @classmethod
@@ -61,6 +65,10 @@ class Action:
     @property
     def data(self) -> bytes:
         return dump({"ids": list(self.event_ids), **self.about})
+
+    def without_actor(self) -> Self:
+        """Return what those see of it who may not view actions."""
+        return replace(self, about=self.about | dict.fromkeys(ACTOR_COLUMNS))
 
     def restrict_to(self, event_ids: Collection[int]) -> Self | None:
         """Return what it did to these events; None where it did nothing to them."""

@@ -42,7 +42,7 @@ ARRAY(
     )
 )
 """
-_MAY = f"(is_superuser OR %(permission)s = ANY({_PERMISSIONS}))"
+_GRANTED = f"CASE WHEN is_superuser THEN %(permissions)s::text[] ELSE {_PERMISSIONS} END"
 
 _TOKEN, _USER = (
     [field.attname for field in model._meta.concrete_fields] for model in (ApiToken, User)
@@ -58,7 +58,7 @@ WHERE digest = %s
 SELECT_PERMISSIONS = f"SELECT {_PERMISSIONS} FROM auth_user WHERE id = %s"  # noqa: S608
 
 SELECT_BEARERS = f"""
-SELECT digest, auth_user.id, {_MAY}
+SELECT digest, auth_user.id, {_GRANTED}
 FROM events_api_token JOIN auth_user ON auth_user.id = events_api_token.user_id
 WHERE digest = ANY(%(keys)s) AND (expiry IS NULL OR expiry > now()) AND is_active
 """  # noqa: S608
@@ -69,7 +69,7 @@ WHERE session_key = ANY(%(keys)s) AND expire_date > now()
 """
 
 SELECT_USERS = f"""
-SELECT id, password, {_MAY} FROM auth_user WHERE id = ANY(%(keys)s) AND is_active
+SELECT id, password, {_GRANTED} FROM auth_user WHERE id = ANY(%(keys)s) AND is_active
 """  # noqa: S608
 
 
@@ -123,33 +123,40 @@ def key_of(request: HttpRequest) -> Key | None:
 
 
 async def find_credentials(
-    connection: Connection, keys: Collection[Key], permission: str
-) -> dict[Credential, bool]:
-    """Return those of the keys that are valid, of active users, and whether these may do that.
+    connection: Connection, keys: Collection[Key], permissions: Collection[str]
+) -> dict[Credential, frozenset[str]]:
+    """Return those of the keys that are valid, of active users, and which of these they may do.
 
     However many they are: in one query the tokens, in two the sessions.
     """
     digests = [key for kind, key in keys if kind == "token"]
-    bearers = await _read(connection, SELECT_BEARERS, digests, permission)
-    found = {Credential("token", digest, user_id): may for digest, user_id, may in bearers}
+    bearers = await _read(connection, SELECT_BEARERS, digests, permissions)
+    found = {
+        Credential("token", digest, user_id): frozenset(granted).intersection(permissions)
+        for digest, user_id, granted in bearers
+    }
     rows = await _read(connection, SELECT_SESSIONS, [key for kind, key in keys if kind != "token"])
     sessions = {key: Session(session_data=data).get_decoded() for key, data in rows}
     user_ids = {int(session.get(SESSION_KEY, 0)) for session in sessions.values()}
-    users = await _read(connection, SELECT_USERS, user_ids, permission)
-    for user_id, password, may in users:
+    users = await _read(connection, SELECT_USERS, user_ids, permissions)
+    for user_id, password, granted in users:
         user = get_user_model()(pk=user_id, password=password)
         for key, session in sessions.items():
             if _is_logged_in(user, session):
-                found[Credential("session", key, user_id)] = may
+                credential = Credential("session", key, user_id)
+                found[credential] = frozenset(granted).intersection(permissions)
     return found
 
 
 async def _read(
-    connection: Connection, statement: str, keys: Collection[Any], permission: str = ""
+    connection: Connection,
+    statement: str,
+    keys: Collection[Any],
+    permissions: Collection[str] = (),
 ) -> list[tuple[Any, ...]]:
     if not keys:
         return []
-    params = {"keys": list(keys), "permission": permission}
+    params = {"keys": list(keys), "permissions": list(permissions)}
     return await (await connection.execute(statement.encode(), params)).fetchall()
 
 

@@ -103,11 +103,11 @@ def message(event: SystemEvent) -> SafeString:
 
 
 def device(event: SystemEvent) -> SafeString:
-    return _same("device", event.device_id, event.device)
+    return _same("device", event.device_id, event.device_name)
 
 
 def account(event: SystemEvent) -> SafeString:
-    return _same("account", event.account_id, event.account)
+    return _same("account", event.account_id, event.account_name)
 
 
 def cells(event: SystemEvent) -> Mapping[str, Any]:

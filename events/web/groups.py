@@ -8,9 +8,8 @@ from django.apps.registry import Apps
 from django.contrib.auth.management import create_permissions
 from django.db import transaction
 
-from .permissions import ADD, RESOLVE, VIEW, VIEW_ACCOUNT, VIEW_ACTION, VIEW_DEVICE
+from .permissions import ADD, RESOLVE, VIEWING
 
-VIEWING = (VIEW, VIEW_DEVICE, VIEW_ACCOUNT, VIEW_ACTION)
 PERMISSIONS_OF_GROUP = {
     "Event viewers": VIEWING,
     "Event responders": (*VIEWING, RESOLVE),

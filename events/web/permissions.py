@@ -7,3 +7,7 @@ VIEW_DEVICE = "events.view_device"
 VIEW_ACCOUNT = "events.view_account"
 VIEW_ACTION = "events.view_eventaction"
 REVOKE = "events.delete_apitoken"
+
+VIEWING = (VIEW, VIEW_DEVICE, VIEW_ACCOUNT, VIEW_ACTION)
+"""Events themselves; the names of devices and of accounts; who acted and why. Each hides its own on
+every face: what is not shown is null in JSON, an id in place of a name."""

@@ -23,6 +23,7 @@ from events.models import Account, Device, SystemEvent
 from events.models.actor import Actor
 from events.reading.time_limit import ALONG_INDEXES, time_limit
 from events.statistics.rollups.rolling import roll_up
+from events.web.names import PERMISSION
 
 pytestmark = pytest.mark.django_db
 
@@ -88,7 +89,7 @@ def test_tops_count_unresolved_failures_only() -> None:
     add(severity="error", event_type="login_failed", resolved=True, device=device)
     add(severity="error", event_type="install_failed")
     event_types, devices, accounts = (
-        [(top.label, top.count) for top in tops] for tops in figures.tops()
+        [(top.label, top.count) for top in tops] for tops in figures.tops(PERMISSION)
     )
     assert event_types == [("login_failed", 2), ("install_failed", 1)]
     assert devices == [("iPhone-A", 2)]

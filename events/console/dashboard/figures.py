@@ -1,5 +1,6 @@
 """What the dashboard counts. Nothing here reads more rows than its bound."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,8 +75,11 @@ def unresolved() -> list[Unresolved]:
     ]
 
 
-def tops() -> tuple[list[Top], list[Top], list[Top]]:
-    """Count the event types, devices and accounts of the newest unresolved failures, most first."""
+def tops(named: Collection[str]) -> tuple[list[Top], list[Top], list[Top]]:
+    """Count the event types, devices and accounts of the newest unresolved failures, most first.
+
+    Devices and accounts go by name where `named` holds them, else by id.
+    """
     params: Any = {"severities": list(FAILURES), "bound": COUNT_BOUND, "rows": TOP_ROWS}
     tops: tuple[list[Top], list[Top], list[Top]] = ([], [], [])
     for event_type, device_id, account_id, name, known, platform, username, count in read_rows(
@@ -84,10 +88,14 @@ def tops() -> tuple[list[Top], list[Top], list[Top]]:
         if event_type is not None:
             tops[0].append(Top("event_type", event_type, readable(event_type) or "–", count))
         elif device_id is not None:
-            device = Device(device_id, name)
+            device = Device(device_id, name) if "device" in named else device_id
             tops[1].append(Top("device", str(device_id), str(device), count))
         else:
-            account = Account(account_id, platform, username) if known else account_id
+            account = (
+                Account(account_id, platform, username)
+                if known and "account" in named
+                else account_id
+            )
             tops[2].append(Top("account", str(account_id), str(account), count))
     return tops
 

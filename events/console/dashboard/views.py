@@ -1,6 +1,6 @@
 """The operator's first page: what is broken, how badly, since when and where."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from events.models import SystemEvent
 from events.reading.time_limit import ALONG_INDEXES, TookTooLong, time_limit
 from events.web import event_html
 from events.web.links import list_url
+from events.web.names import shown_to
 from events.web.permissions import VIEW
 from sovi_events import catalog
 
@@ -40,7 +41,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     }
     context["manageable"] = manageable(context["available_apps"])
     if context["may_view"]:
-        counted = _figures()
+        counted = _figures(shown_to(request.user))
         context |= {"too_slow": True} if counted is None else counted | _histogram(span, now)
     return TemplateResponse(request, "admin/console/dashboard.html", context)
 
@@ -55,14 +56,14 @@ def manageable(apps: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _figures() -> dict[str, Any] | None:
+def _figures(named: Collection[str]) -> dict[str, Any] | None:
     """Everything that is counted; None when PostgreSQL took too long about it."""
     try:
         with time_limit(TIMEOUT_SECONDS, planner=ALONG_INDEXES):
             latest = figures.latest_failures()
             return {
                 "unresolved": [_card(entry) for entry in figures.unresolved()],
-                "tops": _tops(),
+                "tops": _tops(named),
                 "latest": [event_html.cells(event) for event in latest],
                 "is_empty": not latest
                 and SystemEvent.objects.order_by("-pk").only("pk").first() is None,
@@ -94,9 +95,9 @@ def _change(amount: int, then: str) -> tuple[str, str]:
     return direction, text % {"count": count, "then": then}
 
 
-def _tops() -> list[tuple[str, list[dict[str, Any]]]]:
+def _tops(named: Collection[str]) -> list[tuple[str, list[dict[str, Any]]]]:
     titles = (_("Event types"), _("Devices"), _("Accounts"))
-    return list(zip(titles, map(_linked, figures.tops()), strict=True))
+    return list(zip(titles, map(_linked, figures.tops(named)), strict=True))
 
 
 def _linked(tops: list[figures.Top]) -> list[dict[str, Any]]:

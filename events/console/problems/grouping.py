@@ -1,6 +1,7 @@
 """Unresolved events by kind: what has happened again and again and still waits for somebody."""
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -76,10 +77,12 @@ class Problems:
     cut: list[str]
 
 
-def read_problems(asked: EventFilter, newest_id: int, now: datetime) -> Problems:
+def read_problems(
+    asked: EventFilter, newest_id: int, now: datetime, named: Collection[str] = ()
+) -> Problems:
     """Group the newest unresolved events up to an id by kind; reads a bound of each severity.
 
-    `asked` is for severities, and maybe for categories.
+    `asked` is for severities, and maybe for categories; `named` are subjects to load names of.
     """
     wanted = asked.equal
     severities = [name for name in GRAVEST_FIRST if name in wanted["severity"]]
@@ -99,7 +102,7 @@ def read_problems(asked: EventFilter, newest_id: int, now: datetime) -> Problems
         rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
     cut: list[str] = rows[0]["cut"]
     found = [row for row in rows if row["events"]]
-    events = SystemEvent.objects.select_related("device", "account").defer("context")
+    events = SystemEvent.objects.naming(named).defer("context")
     latest = events.in_bulk([row["latest_id"] for row in found])
     return Problems(
         [

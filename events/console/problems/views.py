@@ -1,5 +1,6 @@
 """The problems: unresolved events by kind, each kind opened or resolved as a whole."""
 
+from collections.abc import Collection
 from typing import Any
 
 from django.contrib import admin, messages
@@ -24,6 +25,7 @@ from events.reading.raw_sql import read_rows
 from events.reading.time_limit import ALONG_INDEXES, TookTooLong, time_limit
 from events.web import event_html
 from events.web.links import list_url, timeline_url
+from events.web.names import shown_to
 from events.web.operator_form import NEWEST_ID, actor_of, read_id, reason_of
 from events.web.permissions import RESOLVE, VIEW
 from sovi_events import catalog
@@ -62,7 +64,7 @@ def problems(request: HttpRequest) -> HttpResponse:
     else:
         context["stream_query"] = asked.to_query_string()
         try:
-            context |= _shown(asked)
+            context |= _shown(asked, shown_to(request.user))
         except TookTooLong:
             context["too_slow"] = True
     return TemplateResponse(request, "admin/console/problems.html", context)
@@ -108,12 +110,12 @@ def read_filter(query: QueryDict) -> EventFilter:
     return asked if asked.asks_for("severity") else asked & EventFilter.where(severity=GRAVE)
 
 
-def _shown(asked: EventFilter) -> dict[str, Any]:
+def _shown(asked: EventFilter, named: Collection[str]) -> dict[str, Any]:
     with time_limit(TIMEOUT_SECONDS, planner=ALONG_INDEXES):
         # Asked first: what comes while the rows are read is left to the next page.
         horizon = read_horizon(read_rows)
         newest_id = horizon.id if horizon.complete else _newest_id()
-        found = read_problems(asked, newest_id, timezone.now())
+        found = read_problems(asked, newest_id, timezone.now(), named)
     return {
         # Only so far will nothing appear any more that this page hasn't shown.
         "settled_id": str(horizon.id),
@@ -143,8 +145,8 @@ def _row(problem: Problem, asked: EventFilter) -> dict[str, Any]:
         "event_type": readable(kind.event_type),
         "category": readable(latest.category) if latest else "",
         "message": event_html.message(latest) if latest else _("(gone)"),
-        "device": latest.device if latest else kind.device_id,
-        "account": latest.account if latest else kind.account_id,
+        "device": latest.device_name if latest else kind.device_id,
+        "account": latest.account_name if latest else kind.account_id,
         "device_url": kind.device_id and timeline_url({"device": kind.device_id}),
         "account_url": kind.account_id and timeline_url({"account": kind.account_id}),
         "events_url": _events_url(kind, asked),

@@ -1,6 +1,6 @@
 """What a timeline is about: one device or one account, as its address names it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +8,9 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from events.filters.subject_lookup import accounts_named, devices_named
+from events.filters.subject_lookup import accounts_named, devices_named, is_uuid
 from events.models import Account, Device
+from events.web.names import refusal
 
 Subject = Device | Account
 
@@ -40,10 +41,10 @@ class AmbiguousSubject(ValueError):
         self.matches = matches
 
 
-def read_subject(query: QueryDict) -> tuple[SubjectType, Subject] | None:
+def read_subject(query: QueryDict, named: Collection[str]) -> tuple[SubjectType, Subject] | None:
     """Return whom `?device=` or `?account=` names, by id or by name; None when neither is given.
 
-    Raises `AmbiguousSubject`.
+    By a name only where the subject is one of `named`. Raises `AmbiguousSubject`.
     """
     given = [
         (sort, text) for sort in SUBJECT_TYPES if (text := query.get(sort.parameter, "").strip())
@@ -53,6 +54,8 @@ def read_subject(query: QueryDict) -> tuple[SubjectType, Subject] | None:
     if len(given) > 1:
         raise AmbiguousSubject(_("A timeline is about a device or an account, not both."))
     [(sort, text)] = given
+    if sort.parameter not in named and not is_uuid(text):
+        raise AmbiguousSubject(refusal(sort.parameter), sort)
     matches = [] if "\0" in text else sort.find(text)
     if not matches:
         text = text.replace("\0", "\N{SYMBOL FOR NULL}")

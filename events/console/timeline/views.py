@@ -18,6 +18,7 @@ from events.models import SystemEvent
 from events.reading.time_limit import TookTooLong, time_limit
 from events.web import event_html
 from events.web.links import list_url, timeline_url
+from events.web.names import shown_to
 from events.web.permissions import VIEW
 
 from .page_context import DRAWN_BOUND, drawn
@@ -40,7 +41,7 @@ def timeline(request: HttpRequest) -> HttpResponse:
         "range": chosen,
     }
     try:
-        found = read_subject(request.GET)
+        found = read_subject(request.GET, shown_to(request.user))
         until = InstantField(required=False).clean(request.GET.get("until", ""))
         if until is not None and not EARLIEST < until < LATEST:
             raise ValidationError(_("No event can be of that time."))
@@ -72,12 +73,14 @@ def _page(
     here = {**about, "range": chosen.key}
     is_current = period.until >= now
     later = period.until + chosen.length
+    is_named = sort.parameter in shown_to(request.user)
+    name = str(subject if is_named else subject.pk)
     context = {
-        "title": _("Timeline of %(subject)s") % {"subject": subject},
+        "title": _("Timeline of %(subject)s") % {"subject": name},
         "sort": sort,
-        "subject": subject,
+        "subject": name,
         "subject_url": reverse(f"admin:events_{sort.parameter}_change", args=[subject.pk])
-        if request.user.has_perm(f"events.view_{sort.parameter}")
+        if is_named
         else None,
         "since": event_html.moment(period.since),
         "until": event_html.moment(period.until),

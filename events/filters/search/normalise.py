@@ -39,7 +39,7 @@ def read_search(text: str, *, now: datetime | None = None) -> Search:
         raise SearchError(reason, text, MAX_CHARACTERS)
     if len(names := list(_names(query))) > MAX_NAMES:
         reason = f"A search names at most {MAX_NAMES} devices and accounts."
-        raise SearchError(reason, text, names[MAX_NAMES].position)
+        raise SearchError(reason, text, names[MAX_NAMES][1].position)
     moment = now or timezone.now()
     return Search(
         tuple(
@@ -51,18 +51,20 @@ def read_search(text: str, *, now: datetime | None = None) -> Search:
     )
 
 
-def names_subjects(text: str) -> bool:
-    """Whether to read the search asks the database, as devices or accounts are named."""
+def named_subjects(text: str) -> set[str]:
+    """Return which of device and account a search names: to read it asks the database for them."""
     try:
-        return any(_names(parse(text)))
+        return {key for key, _ in _names(parse(text))}
     except SearchError:
-        return False
+        return set()
 
 
-def _names(query: Search) -> Iterator[Value]:
+def _names(query: Search) -> Iterator[tuple[str, Value]]:
     for term in query.terms:
         if isinstance(term.what, Column) and term.what.key in _NAMED:
-            yield from (value for value in term.what.values if _uuid(value.text) is None)
+            for value in term.what.values:
+                if _uuid(value.text) is None:
+                    yield term.what.key, value
 
 
 def _normalised(column: Column, text: str, now: datetime) -> Column:
