@@ -12,21 +12,22 @@ from rest_framework.request import Request
 
 from events.models import ApiToken
 from events.models.actor import Actor
-from events.web.authentication import find_token, read_permissions
+from events.web.authentication import find_token, read_permissions, token_of
 
 
 class TokenAuthentication(knox.auth.TokenAuthentication):  # type: ignore[misc]  # no types
     """`Authorization: Token ...`, looked up by its hash: one query, whatever was sent.
 
     Knox itself compares all tokens of the user one by one, deletes the expired ones on the way, and
-    fails on a token that is not UTF-8.
+    reads the header otherwise than the stream does.
     """
 
-    def authenticate_credentials(self, token: bytes) -> tuple[Any, ApiToken]:
-        try:
-            found = find_token(token.decode())
-        except UnicodeDecodeError:
-            found = None
+    def authenticate(self, request: Request) -> tuple[Any, ApiToken] | None:
+        token = token_of(request)
+        return None if token is None else self.authenticate_credentials(token)
+
+    def authenticate_credentials(self, token: str) -> tuple[Any, ApiToken]:
+        found = find_token(token)
         if found is None:
             raise AuthenticationFailed("Invalid token.")
         if found.expiry is not None and found.expiry <= timezone.now():

@@ -112,11 +112,20 @@ def _keep_permissions(user: Any, permissions: list[str]) -> None:
     user._perm_cache = set(permissions)
 
 
+def token_of(request: HttpRequest) -> str | None:
+    """Return the token that the request shows, whatever it is; None without the scheme.
+
+    After a scheme come spaces (RFC 9110, section 11.4).
+    """
+    scheme, _, token = request.headers.get("Authorization", "").strip().partition(" ")
+    return token.strip() if scheme.lower() == knox_settings.AUTH_HEADER_PREFIX.lower() else None
+
+
 def key_of(request: HttpRequest) -> Key | None:
     """Return what the request shows. Whatever token there is, no session makes up for it."""
-    scheme, _, token = request.headers.get("Authorization", "").strip().partition(" ")
-    if scheme.lower() == knox_settings.AUTH_HEADER_PREFIX.lower():
-        return "token", hash_token(token.strip())
+    token = token_of(request)
+    if token is not None:
+        return "token", hash_token(token)
     session = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
     # Quoted, a cookie may hold what no text of PostgreSQL can.
     return ("session", session) if session and "\0" not in session else None

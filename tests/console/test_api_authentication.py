@@ -58,6 +58,7 @@ def test_nobody_reads_without_a_credential(client: Client) -> None:
         b"Token a\x00b",
         b"Token",
         b"Token a b",
+        b"Token\tunknown",
         b"Token " + b"a" * 5000,
         b"Bearer abc",
         b"\x00",
