@@ -32,6 +32,10 @@ from .query import ParsedField, QuerySerializer, WholeNumberField
 
 MAX_BACKLOG = 500
 AGAIN_SECONDS = 30
+LAST_EVENT_ID = ("lastEventId", "lastEventID", "Last-Event-ID", "evs_last_event_id")
+"""What EventSource's polyfills, and the clients of Mercure, call the token in an address."""
+IGNORED = ("r", "evs_preamble")
+"""What else they add by themselves."""
 
 HEADERS = {
     "Cache-Control": "no-cache, no-transform",
@@ -63,10 +67,11 @@ async def stream(request: HttpRequest) -> HttpResponseBase:
         [(credential, granted)] = found.items()
         if VIEW not in granted:
             return _error(403, "You do not have permission to perform this action.")
+        query = _without_polyfills(request.GET)
         shown = [it for it, permission in PERMISSION.items() if permission in granted]
-        refuse_names(request.GET, shown)
-        selection = await _select(request.GET)
-        asked = StreamQuerySerializer.read(request.GET)
+        refuse_names(query, shown)
+        selection = await _select(query)
+        asked = StreamQuerySerializer.read(query)
     except (psycopg.OperationalError, OperationalError, OSError):
         return _error(503, "The database cannot be reached.", Retry_After=str(AGAIN_SECONDS))
     except InvalidQuery as error:
@@ -89,6 +94,17 @@ async def stream(request: HttpRequest) -> HttpResponseBase:
         backlog=asked["backlog"],
     )
     return StreamingHttpResponse(_chunks(client), content_type="text/event-stream", headers=HEADERS)
+
+
+def _without_polyfills(query: QueryDict) -> QueryDict:
+    """Return the query with a polyfill's token, which is newer, as ours."""
+    query = query.copy()
+    for name in LAST_EVENT_ID:
+        if token := query.pop(name, [""])[-1]:
+            query["last_event_id"] = token
+    for name in IGNORED:
+        query.pop(name, None)
+    return query
 
 
 async def _select(query: QueryDict) -> Selection:

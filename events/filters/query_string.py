@@ -14,6 +14,8 @@ from .search.query import Column, quoted
 
 TIMES = {"since", "until"}
 """The parameters, and the keys of a search, that hold times."""
+IGNORED = {"_"}
+"""Parameters that clients add by themselves: jQuery's, to go around caches."""
 
 
 class InvalidQuery(ValueError):
@@ -92,4 +94,8 @@ def refuse_parameters(query: QueryDict) -> None:
 
 def _unknown_parameters(query: QueryDict, known: list[str]) -> dict[str, list[str]]:
     known_ones = f"Known ones: {', '.join(known)}." if known else "None is known here."
-    return {name: [f"Unknown parameter. {known_ones}"] for name in query if name not in known}
+    return {
+        name: [f"Unknown parameter. {known_ones}"]
+        for name in query
+        if name not in known and name not in IGNORED
+    }

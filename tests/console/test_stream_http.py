@@ -20,6 +20,7 @@ from django.test import Client as Browser
 from patience import PATIENCE_SECONDS, SLACK_SECONDS, eventually
 from streaming import (
     Message,
+    Stream,
     insert,
     make_token,
     open_stream,
@@ -115,7 +116,7 @@ def test_other_methods_are_refused(server, token: str) -> None:
 
 def test_a_query_is_refused_as_the_list_refuses_it(server, token: str) -> None:
     headers = {"Authorization": f"Token {token}"}
-    for query in ({"severity": "bad"}, {"nobody": "1"}, {"context": "["}, {"limit": "5"}):
+    for query in ({"resolved": "bad"}, {"nobody": "1"}, {"context": "["}, {"limit": "5"}):
         answer = httpx.get(server.url + PATH, params=query, headers=headers)
         assert answer.status_code == 400
         assert list(answer.json()) == list(query)
@@ -266,6 +267,20 @@ def test_a_stream_goes_on_after_the_last_event_id_also_on_another_server(
                 with open_stream(url, token, **given) as again:
                     assert again.first.id == last
                     assert [again.event().json["id"] for _ in rest] == rest
+
+
+def test_a_polyfill_goes_on_where_it_was(server, token: str) -> None:
+    headers = {"Authorization": f"Token {token}"}
+    with writer(autocommit=True) as connection:
+        ids = [insert(connection) for _ in range(3)]
+    for name in ("lastEventId", "lastEventID", "Last-Event-ID", "evs_last_event_id"):
+        query = {"last_event_id": ids[0], name: f"{ids[1]}.0", "r": "0.5", "evs_preamble": "2056"}
+        with httpx.stream("GET", server.url + PATH, params=query, headers=headers) as answer:
+            stream = Stream(answer)
+            assert stream.first.id == f"{ids[1]}.0"
+            assert stream.event().json["id"] == ids[2]
+    with open_stream(server.url, token, lastEventId="", _="123", r="1") as stream:
+        assert str(stream.first.id).partition(".")[0] == str(ids[2])
 
 
 @pytest.mark.parametrize("bad", ["nonsense", "-1", "5~9", "9" * 18, "7\x00"])
