@@ -1,6 +1,6 @@
 """The admin of events: their list, its actions, links and stream."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -22,6 +22,7 @@ from events.filters.event_filter import EventFilter
 from events.filters.query_string import InvalidQuery
 from events.filters.search import guide
 from events.filters.search.normalise import MAX_CHARACTERS
+from events.filters.search.query import quoted
 from events.models import SystemEvent
 from events.models.event import SystemEventQuerySet
 from events.reading import page
@@ -30,7 +31,6 @@ from events.stream.current_token import read_now
 from events.web import event_html
 from events.web.links import event_url
 from events.web.names import refuse_names, shown_to
-from sovi_events import catalog
 
 from .actions import ACTION_NAMES
 from .changelist import BoundedChangeList
@@ -48,9 +48,6 @@ from .filters import (
 from .filterset import ListFilterSet
 from .saved_views import PLAIN, SavedViews
 
-KNOWN = {"severity": catalog.SEVERITIES, "resolved_by": catalog.RESOLVERS}
-"""Values that the API and the stream take; the list takes any."""
-
 ACTION_CHECKBOX = "action_checkbox"
 """The column that Django puts first where there are actions."""
 
@@ -58,6 +55,8 @@ ACTION_CHECKBOX = "action_checkbox"
 class EventChangeList(BoundedChangeList):
     """The list of events; it knows the newest of those it shows, for actions on all that match."""
 
+    cleaned: Mapping[str, Any] = {}
+    """What was read in its address, by parameter."""
     event_filter = EventFilter()
     """What its address asks for: rows, links and the stream are of this."""
     newest_id: str | None = None
@@ -83,8 +82,9 @@ class EventChangeList(BoundedChangeList):
         except TookTooLong as error:
             self.problems.append(str(error))
             return self.root_queryset.none()
+        self.cleaned = filterset.form.cleaned_data
         for spec in self._filters:
-            spec.cleaned = filterset.form.cleaned_data
+            spec.cleaned = self.cleaned
         self.event_filter = filterset.event_filter
         found: QuerySet[Any] = events.matching(self.event_filter)
         return found.none() if self.problems else found
@@ -139,14 +139,13 @@ class EventChangeList(BoundedChangeList):
 
     @cached_property
     def stream_query(self) -> str | None:
-        """Parameters of a stream of what would be listed; None where that can't be asked for.
+        """Parameters of a stream of what would be listed; None where nothing can arrive.
 
-        Or where nothing can arrive: with an end, or of events that are there already.
+        With an end, that is, or of events that are there already.
         """
         terms = self.event_filter.terms
         ended = any(term.column == "id" or term.operator == "lt" for term in terms)
-        known = all(set(term.values) <= set(KNOWN.get(term.column, term.values)) for term in terms)
-        if self.problems or ended or not known:
+        if self.problems or ended:
             return None
         _, arriving = self.event_filter.split("timestamp")  # what arrives is later than any start
         return self._query_string(arriving)
@@ -176,9 +175,17 @@ class EventChangeList(BoundedChangeList):
         return f"{address}?{self._query_string(self.event_filter, **others)}"
 
     def _query_string(self, event_filter: EventFilter, **others: str) -> str:
-        if len(str(event_filter.search)) > MAX_CHARACTERS:
-            others["q"] = self.query  # with names, of which each may stand for many ids
-        return event_filter.to_query_string(**others)
+        """Return the filter's parameters; names, each of which may stand for many ids, as typed."""
+        address = event_filter.to_query_string(**others)
+        if len(address) <= MAX_CHARACTERS:
+            return address
+        named = {
+            f"{name}_id": f"{name}:{','.join(map(quoted, rows))}"
+            for name in ("device", "account")
+            if (rows := self.cleaned.get(name))
+        }
+        others["q"] = " ".join(filter(None, [self.query, *named.values()]))
+        return event_filter.without_parameters(*named).to_query_string(**others)
 
 
 @admin.register(SystemEvent)

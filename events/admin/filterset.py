@@ -79,10 +79,8 @@ def _saying(text: Any) -> dict[str, Any]:
 
 
 class ListFilterSet(EventFilterSet):
-    """Filters of the list under /admin/; a severity or resolver may be any that a row holds."""
+    """Filters of the list under /admin/."""
 
-    severity = AnyOf("severity", "")
-    resolved_by = AnyOf("resolved_by", "")
     resolved = TrueFalse(
         "resolved", **_saying(gettext_lazy("State: “%(text)s” is neither true nor false."))
     )

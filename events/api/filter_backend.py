@@ -29,7 +29,7 @@ SCHEMAS: dict[type[Field], dict[str, Any]] = {
     InstantField: {"type": "string", "format": "date-time"},
     SearchField: {"type": "string", "maxLength": MAX_CHARACTERS},
 }
-"""Of the other fields a value is any text, or one of their choices."""
+"""Of the other fields a value is any text."""
 
 
 class EventFilterBackend(DjangoFilterBackend):  # type: ignore[misc]  # no types
@@ -78,6 +78,4 @@ def filters_schema() -> dict[str, Any]:
 
 def _schema_of(field: Any) -> dict[str, Any]:
     """Return the JSON schema of one value of a filter's field."""
-    schema = SCHEMAS.get(type(field), {"type": "string"})
-    choices = getattr(field, "choices", ())
-    return {**schema, "enum": list(choices)} if choices else schema
+    return SCHEMAS.get(type(field), {"type": "string"})

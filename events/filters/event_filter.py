@@ -8,21 +8,18 @@ from functools import cached_property, reduce
 from operator import and_
 from typing import Any, Self
 from urllib.parse import urlencode
-from uuid import UUID
 
 from django.apps import apps
 from django.db.models import Q
 
-from events.filters.search.keys import KEYS
+from events.filters.search.keys import KEYS, read_subject_id
+from events.filters.search.keys import NONE as NONE
 from events.filters.search.meaning import condition, objects_of, term_of
 from events.filters.search.parser import parse
 from events.filters.search.query import Column, Search
 from sovi_events import index_scan
 
 from .term import TIMES, Term
-
-NONE = "-"
-"""What asks, as a parameter, for the events that name no device or no account."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,8 +89,12 @@ class EventFilter:
         values = {
             term.operator: term.values[0] for term in self.parameters if term.column == column
         }
-        kept = tuple(term for term in self.parameters if term.column != column)
-        return values, type(self)(kept, self.search)
+        return values, self.without_parameters(column)
+
+    def without_parameters(self, *columns: str) -> Self:
+        """Return the filter without the parameters of these columns; the search stays."""
+        kept = tuple(term for term in self.parameters if term.column not in columns)
+        return type(self)(kept, self.search)
 
     def without(self, *columns: str) -> Self:
         """Return what is asked for besides these columns, negated terms included."""
@@ -206,17 +207,13 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _read_id(text: str) -> UUID | None:
-    return None if text == NONE else UUID(text)
-
-
 _READ: dict[str, Callable[[str], Any]] = {
     "since": datetime.fromisoformat,
     "until": datetime.fromisoformat,
     "max_id": int,
     "resolved": lambda text: text == "true",
-    "device_id": _read_id,
-    "account_id": _read_id,
+    "device_id": read_subject_id,
+    "account_id": read_subject_id,
 }
 
 

@@ -3,7 +3,7 @@
 import json
 import math
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -40,21 +40,15 @@ class ManyValues(forms.Widget):
 
 
 class ValuesField(forms.Field):
-    """One or more texts; with `choices`, of those only."""
+    """One or more texts."""
 
     widget = ManyValues
-
-    def __init__(self, *, choices: Sequence[str] = (), **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.choices = choices
 
     def to_python(self, value: list[str] | None) -> list[Any]:
         return [self.parse(text) for text in value or []]
 
     def parse(self, text: str) -> Any:
         check_storable(text)
-        if self.choices and text not in self.choices:
-            raise ValidationError(f"{text!r} is not one of {', '.join(self.choices)}.")
         return text
 
 

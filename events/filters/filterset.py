@@ -66,12 +66,14 @@ class EventFilterSet(django_filters.FilterSet):  # type: ignore[misc]
 
     base_filters: dict[str, django_filters.Filter]  # by the library's metaclass
     category = AnyOf("category", "Category.")
-    severity = AnyOf("severity", "Severity.", choices=catalog.SEVERITIES)
+    severity = AnyOf("severity", f"{', '.join(catalog.SEVERITIES)}, or another that a row holds.")
     event_type = AnyOf("event_type", "Event type.")
     device_id = AnyOfUUIDs("device_id", "UUID of the device; - for none.")
     account_id = AnyOfUUIDs("account_id", "UUID of the account; - for none.")
     resolved = TrueFalse("resolved", help_text="Only resolved or only unresolved.")
-    resolved_by = AnyOf("resolved_by", "Who resolved it.", choices=catalog.RESOLVERS)
+    resolved_by = AnyOf(
+        "resolved_by", f"{', '.join(catalog.RESOLVERS)}, or another that a row holds."
+    )
     since = Instant("timestamp", "gte", help_text=f"From {TIME} on.")
     until = Instant("timestamp", "lt", help_text=f"Before {TIME}.")
     q = SearchFilter(help_text=guide.AS_MARKDOWN)

@@ -174,9 +174,9 @@ def test_resolutions_made_elsewhere_show_at_once(visit: Any) -> None:
 
 def test_an_unreadable_filter_is_said_so(visit: Any) -> None:
     page = visit().page
-    page.goto(f"{LIVE}?severity=terrible&colour=red")
+    page.goto(f"{LIVE}?resolved=perhaps&colour=red")
     alert = page.get_by_role("alert")
-    expect(alert).to_contain_text("'terrible' is not one of")
+    expect(alert).to_contain_text("'perhaps' is neither true nor false")
     expect(alert).to_contain_text("colour: Unknown parameter")
 
 

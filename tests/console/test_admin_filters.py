@@ -233,6 +233,22 @@ def test_several_devices_and_none_may_be_asked_for_at_once(admin_client: Client)
     assert ids_shown(admin_client, "?account=tiktok/a,tiktok/b") == [it.pk for it in events[::-1]]
 
 
+@pytest.mark.parametrize("query", ["device=rack", "device=rack,-&q=x&since=2h", "q=x+device:rack"])
+def test_addresses_are_short_whatever_a_name_stands_for(admin_client: Client, query: str) -> None:
+    racks = Device.objects.bulk_create(Device(name=f"Rack iPhone-{n}") for n in range(180))
+    wanted = [add(device=device, message="x") for device in (racks[0], racks[-1])]
+    add(device=Device.objects.create(name="Pixel"), message="x")
+    page = unescape(text_of(admin_client.get(f"{LIST}?{query}")))
+    addresses = re.findall(r'(?:href|data-\w+)="([^"]*\?[^"]*)"', page)
+    assert max(map(len, addresses)) < 500
+    shown = [it for it in addresses if "/api/" in it]
+    assert len(shown) == 3  # the stream and two files
+    for address in shown:
+        asked = address.partition("?")[2].replace("format=", "_=")
+        found = admin_client.get(f"/api/events?{asked}").json()["results"]
+        assert [it["id"] for it in found] == [it.pk for it in wanted[::-1]], address
+
+
 def test_names_to_look_up_are_bounded(admin_client: Client) -> None:
     page = text_of(admin_client.get(f"{LIST}?device={','.join(map(str, range(21)))}"))
     assert "At most 20 names or ids can be looked up." in page

@@ -125,7 +125,7 @@ def test_answers_are_as_described(document: Any, client: Client) -> None:
     checked = [
         ("/api/events", "get", client.get("/api/events?limit=2")),
         ("/api/events", "get", client.get("/api/events?after_id=0")),
-        ("/api/events", "get", client.get("/api/events?severity=x&colour=red")),
+        ("/api/events", "get", client.get("/api/events?resolved=x&colour=red")),
         ("/api/events/unresolved", "get", client.get("/api/events/unresolved")),
         ("/api/events/catalog", "get", client.get("/api/events/catalog")),
         ("/api/events/catalog", "get", client.get("/api/events/catalog?x=1")),

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from django.contrib.auth import get_user_model
 from patience import PATIENCE_SECONDS
 from streaming import ROOT, insert, make_token, run_server, writer
 
@@ -117,10 +118,12 @@ def test_what_the_server_refuses_is_an_error_with_its_reason(server) -> None:
         assert failed.returncode == 1
         assert "401" in failed.stderr
         assert "Traceback" not in failed.stderr
-    failed = tail(server.url, make_token(), "--severity", "bad")
+    token = make_token()
+    assert tail(server.url, token, "-n", "501").returncode == 2
+    get_user_model().objects.update(is_superuser=False)
+    failed = tail(server.url, token)
     assert failed.returncode == 1
-    assert "severity" in failed.stderr
-    assert tail(server.url, make_token("bob"), "-n", "501").returncode == 2
+    assert "403" in failed.stderr and "permission" in failed.stderr
 
 
 def test_it_follows_events_and_resolutions_until_interrupted(server, ids: list[int]) -> None:

@@ -9,7 +9,10 @@ EXAMPLES: tuple[tuple[str, Any], ...] = (
     ("login failed", _("both words, anywhere in the message and in any case")),
     ('"login failed"', _(r"the phrase; inside the quotes, \" is a quote and \\ a backslash")),
     ("severity:error,critical", _("one of several; likewise category: and type:")),
-    ("device:iPhone-A", _("by name or id; a part of a name will do where none is the same")),
+    (
+        "device:iPhone-A",
+        _("by name or id; a part of a name will do where none is the same; - for none"),
+    ),
     ("account:grind4829", _("by username or id, or as tiktok/grind4829")),
     ("resolved:no", _("yes or no; resolved_by:human, llm_agent or auto")),
     ("since:2h until:30m", _("from 2 hours ago to 30 minutes ago; s, m, h, d or w")),

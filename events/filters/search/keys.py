@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -9,6 +10,12 @@ from events.times import read_time
 from sovi_events import catalog
 from sovi_events.following.position import MAX_ID
 from sovi_events.whole_number import whole_number
+
+NONE = "-"
+"""What asks, in a parameter or a search, for the events that name no device or no account."""
+
+TYPING_MISTAKE = 0.75
+"""From this likeness on: `eror` is one, `warn` and `debug` may be what another program writes."""
 
 # Any will do: a duration is one whatever it is counted from.
 _SOME_TIME = datetime(2026, 1, 1, tzinfo=UTC)
@@ -26,11 +33,15 @@ class Key(NamedTuple):
     several: bool = True
 
 
-def _one_of(values: Sequence[str]) -> Callable[[str], str]:
+def _known(values: Sequence[str]) -> Callable[[str], str]:
+    """Take any that a row may hold, but for what looks like one of these, typed wrong."""
+
     def check(text: str) -> str:
-        if text.lower() not in values:
+        if text.lower() in values:
+            return text.lower()
+        if get_close_matches(text.lower(), values, cutoff=TYPING_MISTAKE):
             raise ValueError(f"“{text}” is not one of {', '.join(values)}.")
-        return text.lower()
+        return text
 
     return check
 
@@ -54,14 +65,18 @@ def _time(text: str) -> str:
     return text
 
 
+def read_subject_id(text: str) -> UUID | None:
+    return None if text == NONE else UUID(text)
+
+
 KEYS = {
-    "severity": Key("severity", _one_of(catalog.SEVERITIES)),
+    "severity": Key("severity", _known(catalog.SEVERITIES)),
     "category": Key("category"),
     "type": Key("event_type"),
-    "device": Key("device_id", value=UUID),
-    "account": Key("account_id", value=UUID),
+    "device": Key("device_id", value=read_subject_id),
+    "account": Key("account_id", value=read_subject_id),
     "resolved": Key("resolved", _yes_or_no, several=False),
-    "resolved_by": Key("resolved_by", _one_of(catalog.RESOLVERS)),
+    "resolved_by": Key("resolved_by", _known(catalog.RESOLVERS)),
     "id": Key("id", _id, int),
     "since": Key("timestamp", _time, datetime.fromisoformat, several=False),
     "until": Key("timestamp", _time, datetime.fromisoformat, several=False),

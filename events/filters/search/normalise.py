@@ -12,6 +12,7 @@ from events.filters.subject_lookup import MATCHES_BOUND, accounts_named, devices
 from events.times import read_time, written
 
 from .error import SearchError
+from .keys import NONE
 from .parser import parse
 from .query import Column, Search, Value
 
@@ -63,7 +64,7 @@ def _names(query: Search) -> Iterator[tuple[str, Value]]:
     for term in query.terms:
         if isinstance(term.what, Column) and term.what.key in _NAMED:
             for value in term.what.values:
-                if _uuid(value.text) is None:
+                if value.text != NONE and _uuid(value.text) is None:
                     yield term.what.key, value
 
 
@@ -86,6 +87,8 @@ def _normalised_values(key: str, text: str, now: datetime) -> list[str]:
 
 
 def _ids(key: str, text: str) -> list[str]:
+    if text == NONE:
+        return [NONE]
     if known := _uuid(text):
         return [str(known)]
     found = _NAMED[key](text)

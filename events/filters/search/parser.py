@@ -26,7 +26,7 @@ _WORD = re.compile(r"\S+")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.S)
 _ESCAPED = re.compile(r'\\(["\\])')
 _ID = re.compile(r"#(\d+)(?!\S)", re.ASCII)
-_OR = re.compile(r"(OR|\|\|)(?!\S)")
+_BOOLEAN = re.compile(r"(OR|AND|NOT|\|\|?|&&?)(?!\S)")
 _KEY = re.compile(r"([a-z_][a-z0-9_]*)(:|>=|<=|[<>=])", re.ASCII | re.I)
 _OPERATOR = re.compile(r":|>=|<=|>|<")
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?(e[+-]?\d+)?", re.ASCII | re.I)
@@ -83,10 +83,11 @@ class _Reader:
             return Column("id", (self.checked("id", found[1], start),))
         if (found := _KEY.match(self.text, self.at)) and self.is_key(found[1].lower(), found[2]):
             return self.column(found[1].lower(), found.end())
-        if _OR.match(self.text, self.at):
+        if found := _BOOLEAN.match(self.text, self.at):
             self.fail(
-                "A search has no OR: one of several values is type:a,b, and all terms must hold. "
-                'Put quotes around "OR" to look for it.',
+                f"A search has no {found[1]}: all terms must hold, one of several values is "
+                f'type:a,b, and -type:a what must not be. Put quotes around "{found[1]}" to look '
+                "for it.",
                 self.at,
             )
         return self.word()

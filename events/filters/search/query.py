@@ -21,7 +21,7 @@ class Words:
     text: str
 
     def __str__(self) -> str:
-        means_else = self.text == "OR" or self.text.startswith("context.")
+        means_else = self.text in ("OR", "AND", "NOT") or self.text.startswith("context.")
         is_bare = _BARE_WORD.fullmatch(self.text) and not means_else
         return self.text if is_bare else quoted(self.text)
 
