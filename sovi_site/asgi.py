@@ -18,10 +18,12 @@ from django.conf import settings  # noqa: E402 - needs Django set up
 
 from events.bulk.workers import workers  # noqa: E402
 from events.stream.hub import current_hub  # noqa: E402
+from sovi_site.body_limit import BodyLimit  # noqa: E402
 from sovi_site.handler import Handler  # noqa: E402
 from sovi_site.health import healthz  # noqa: E402
 
 handler = Handler()
+bounded_handler = BodyLimit(handler)
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -74,7 +76,7 @@ async def _request(scope: dict[str, Any], receive: Any, send: Any) -> None:
         await send(message)
         complete = message["type"] == "http.response.body" and not message.get("more_body", False)
 
-    await handler(scope, receive, watched_send)
+    await bounded_handler(scope, receive, watched_send)
     if not complete:
         # Cut in the middle: who does not read would keep the server from closing the connection.
         transport = getattr(getattr(send, "__self__", None), "transport", None)

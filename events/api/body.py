@@ -10,9 +10,9 @@ from rest_framework import parsers
 from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.request import Request
 
+from .body_sizes import BODY_BYTES
 from .errors import LengthRequired, PayloadTooLarge
 
-BODY_BYTES = 64 * 1024
 NUMBER_DIGITS = 1000
 
 

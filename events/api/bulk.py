@@ -10,6 +10,7 @@ from events.models.actor import Actor
 from events.models.event import CHUNK_ROWS
 from events.reading.time_limit import statement_limit
 
+from .body_sizes import BULK_BYTES
 from .bulk_serializers import (
     MAX_IDS,
     BulkActionSerializer,
@@ -19,7 +20,6 @@ from .bulk_serializers import (
 )
 
 REPEAT = "Send the same ids again: what was done already is not done twice."
-BULK_BYTES = 256 * 1024
 
 bulk_schema = extend_schema(
     description=f"""With `ids`, at once: up to {MAX_IDS} events; answers those that it changed. With

@@ -20,6 +20,7 @@ from sovi_events.writing.insert import ATTEMPTS, draw_taken_ids
 from sovi_events.writing.refusal import Meaning, meaning
 
 from .body import check_size
+from .body_sizes import EMISSION_BYTES
 from .emission_serializers import (
     MAX_EVENTS,
     MAX_NAMED,
@@ -31,7 +32,6 @@ from .errors import ServiceUnavailable
 from .idempotency import HEADER, IDEMPOTENCY_KEY
 from .serializers import RefusalSerializer
 
-EMISSION_BYTES = 1024 * 1024
 DESCRIPTION = f"""An object is one event, an array is several: all are stored, or none. A device or
 account that isn't known is kept in the context, as `unknown_device_id` or `unknown_account_id`; a
 message over {MESSAGE_BYTES} bytes and a context over {CONTEXT_BYTES} bytes are cut with a mark. The

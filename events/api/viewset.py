@@ -32,7 +32,8 @@ from sovi_events.following.position import MAX_ID
 from .authentication import actor_of
 from .base import ApiViewSet, Operation
 from .body import read_object
-from .bulk import BULK_BYTES, act_on, bulk_schema
+from .body_sizes import BULK_BYTES
+from .bulk import act_on, bulk_schema
 from .bulk_serializers import BulkActionSerializer, JobSerializer, PreviewSerializer
 from .emission import emission_schema, read_events, store
 from .emission_serializers import EmissionSerializer
