@@ -1,23 +1,20 @@
 """Log records as events."""
 
+import json
 import logging
 import re
 import threading
-import traceback
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from . import client
+from . import client, log_record
 from .errors import InvalidEvent
 from .record import checked_name, subject
-
-TRACEBACK_CHARACTERS = 12_000
-MESSAGE_CHARACTERS = 4_000
-"""Small enough that a context has room for all of it, and for the extra."""
+from .redaction import redact, redact_text
+from .storable import storable_context
 
 # The library's own words, and its driver's.
 _OWN = re.compile(r"(psycopg|sovi_events)(\.|$)")
-_STANDARD = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
 _emitting = threading.local()
 
 Value = TypeVar("Value")
@@ -30,7 +27,8 @@ class EventHandler(logging.Handler):
     `device_id` and `account_id` come from there too. A value that `emit` would refuse is kept in
     the context, like the rest of `extra`, beside `logger`, `level`, `source` (file and line), and,
     where there are such, `exception` (`type`, `message`, `traceback`) and `stack`. A formatter is
-    not used: the parts are kept as they are.
+    not used: the parts are kept as they are, but for secrets (see `sovi_events.redaction`). Of
+    structlog's `wrap_for_formatter` the event dictionary is the extra, of loguru what it bound.
 
     Blocks as `emit` does, a running event loop too: give a `logging.handlers.QueueHandler` to its
     loggers then, and this to the `QueueListener`; the traceback becomes part of the message there.
@@ -73,20 +71,22 @@ class EventHandler(logging.Handler):
         finally:
             _emitting.active = False
 
+    def write(self, message: Any) -> None:
+        """Emit what loguru hands to a sink, its record; how its line is formatted is no matter."""
+        record = log_record.of_loguru(message)
+        if record.levelno >= self.level:
+            self.handle(record)
+
     def _emit(self, record: logging.LogRecord) -> None:
-        extra = {key: value for key, value in vars(record).items() if key not in _STANDARD}
-        exception = _exception(record)
-        message = record.getMessage()
-        if not message.strip():
-            message = exception.get("message", "").strip() or "(no message)"
+        message, exception, extra = log_record.read(record)
         client.emit(
             _taken(extra, "category", checked_name, self.category),
             _severity(record.levelno),
             _taken(extra, "event_type", checked_name, self.event_type),
-            message,
+            redact_text(message),
             device_id=_taken(extra, "device_id", subject, None),
             account_id=_taken(extra, "account_id", subject, None),
-            context=_context(record, exception, extra),
+            context=_redacted(_context(record, exception, extra)),
         )
 
 
@@ -101,26 +101,15 @@ def _context(
     if exception:
         own["exception"] = exception
     if record.stack_info:
-        own["stack"] = _shortened(record.stack_info)
+        own["stack"] = log_record.shortened(record.stack_info)
     if shadowed := {key: extra.pop(key) for key in own if key in extra}:
         own["extra"] = shadowed
     return {**own, **extra}
 
 
-def _exception(record: logging.LogRecord) -> dict[str, str]:
-    kind, error, trace = record.exc_info or (None, None, None)
-    if kind is None:
-        # A record that came through a socket has its traceback as text.
-        return {"traceback": _shortened(record.exc_text)} if record.exc_text else {}
-    try:
-        message = str(error)
-    except Exception as failure:
-        message = f"<{type(failure).__name__} in str()>"
-    return {
-        "type": kind.__qualname__,
-        "message": _shortened(message, MESSAGE_CHARACTERS),
-        "traceback": _shortened("".join(traceback.format_exception(kind, error, trace)).rstrip()),
-    }
+def _redacted(context: dict[str, Any]) -> Any:
+    # Made JSON before: what an object says of itself as text may hold a secret, too.
+    return redact(json.loads(storable_context(context)))
 
 
 def _severity(level: int) -> str:
@@ -142,11 +131,3 @@ def _taken(
         return default
     del extra[name]
     return value
-
-
-def _shortened(text: str, characters: int = TRACEBACK_CHARACTERS) -> str:
-    """Leave out the middle of a longer text: how it begins and what it comes to are kept."""
-    if len(text) <= characters:
-        return text
-    half = characters // 2
-    return f"{text[:half]}\n… [{len(text) - 2 * half} characters left out]\n{text[-half:]}"
