@@ -9,7 +9,7 @@ from sovi_site.postgresql.pool import pool_options
 
 INSTALLED_APPS = [
     "events",
-    "django.contrib.admin",
+    "sovi_site.admin_config.EventsAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -10,4 +10,5 @@ from .rollup import EventRollup as EventRollup
 from .rollup import EventRollupMark as EventRollupMark
 from .saved_view import DefaultView as DefaultView
 from .saved_view import SavedView as SavedView
+from .sign_in import SignIn as SignIn
 from .token import ApiToken as ApiToken

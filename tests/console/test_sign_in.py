@@ -1,0 +1,184 @@
+"""Signing in with wrong passwords: slower and slower, for whom, and what is said of it."""
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connections
+from django.db.models import F
+from django.test import Client
+
+from events.models import SignIn
+from events.web.sign_in import (
+    FREE_OF_NETWORK,
+    FREE_OF_USER,
+    LONGEST_SECONDS,
+    MAX_HASHING,
+    TooManyAttempts,
+    attempt,
+    network_of,
+)
+
+pytestmark = pytest.mark.django_db
+
+LOGIN = "/admin/login/"
+HOME, ELSEWHERE = "192.0.2.7", "198.51.100.9"
+PASSWORD = "correct horse"
+
+
+@pytest.fixture
+def ada() -> User:
+    return User.objects.create_superuser("ada", password=PASSWORD)
+
+
+def sign_in(
+    password: str, *, username: str = "ada", address: str = HOME, client: Client | None = None
+) -> Any:
+    form = {"username": username, "password": password, "next": "/admin/"}
+    return (client or Client()).post(LOGIN, form, REMOTE_ADDR=address)
+
+
+def fail(times: int, **where: Any) -> None:
+    for _ in range(times):
+        assert sign_in("wrong", **where).status_code == 200
+
+
+def let_time_pass(seconds: float) -> None:
+    SignIn.objects.update(blocked_until=F("blocked_until") - timedelta(seconds=seconds))
+
+
+def test_after_some_failures_the_next_attempt_waits_longer_each_time(ada: User) -> None:
+    fail(FREE_OF_USER)
+    waits = []
+    for _ in range(9):
+        fail(1)
+        refused = sign_in(PASSWORD)  # not even the right one is looked at
+        assert refused.status_code == 429
+        waits.append(int(refused.headers["Retry-After"]))
+        let_time_pass(waits[-1])
+    assert waits == [1, 2, 4, 8, 16, 32, LONGEST_SECONDS, LONGEST_SECONDS, LONGEST_SECONDS]
+    assert sign_in(PASSWORD).status_code == 302
+
+
+def test_a_refused_attempt_says_when_to_try_again_and_makes_the_wait_no_longer(ada: User) -> None:
+    fail(FREE_OF_USER + 1)
+    let_time_pass(1)
+    fail(1)
+    for _ in range(5):
+        refused = sign_in(PASSWORD)
+        assert refused.headers["Retry-After"] == "2"
+    page = refused.content.decode()
+    assert "Too many attempts. Try again in 2 seconds." in page
+    assert 'name="next" value="/admin/"' in page
+    let_time_pass(2)
+    assert sign_in(PASSWORD).status_code == 302
+
+
+def test_a_right_password_begins_the_count_anew(ada: User) -> None:
+    fail(FREE_OF_USER)
+    assert sign_in(PASSWORD).status_code == 302
+    fail(FREE_OF_USER)
+    assert sign_in(PASSWORD).status_code == 302
+
+
+def test_names_that_nobody_has_wait_likewise_and_are_answered_the_same(ada: User) -> None:
+    pages = {
+        name: [sign_in("wrong", username=name, address=address) for _ in range(FREE_OF_USER + 2)]
+        for name, address in (("ada", HOME), ("nobody", ELSEWHERE))
+    }
+    told = {
+        name: [(it.status_code, "Please enter the correct" in it.content.decode()) for it in found]
+        for name, found in pages.items()
+    }
+    assert told["ada"] == told["nobody"] == [(200, True)] * (FREE_OF_USER + 1) + [(429, False)]
+
+
+def test_one_network_trying_many_names_waits_and_others_do_not(ada: User) -> None:
+    for number in range(FREE_OF_NETWORK + 1):
+        fail(1, username=f"name {number}", address=f"198.51.100.{number}")
+    assert sign_in(PASSWORD, address="198.51.100.200").status_code == 429
+    assert sign_in(PASSWORD, address=HOME).status_code == 302
+
+
+def test_many_networks_trying_one_name_wait_and_keep_its_owner_out_of_none_they_know(
+    ada: User,
+) -> None:
+    assert sign_in(PASSWORD, address=HOME).status_code == 302
+    for number in range(FREE_OF_USER + 1):
+        fail(1, address=f"198.51.{number}.1")
+    assert sign_in(PASSWORD, address=ELSEWHERE).status_code == 429
+    assert sign_in(PASSWORD, address=HOME).status_code == 302
+    # Nor do others in her network, whatever names they try.
+    for number in range(FREE_OF_NETWORK + 1):
+        fail(1, username=f"name {number}", address=HOME)
+    assert sign_in("wrong", username="name x", address=HOME).status_code == 429
+    assert sign_in(PASSWORD, address=HOME).status_code == 302
+
+
+def test_failures_are_forgotten_after_an_hour(ada: User) -> None:
+    fail(FREE_OF_USER + 1)
+    let_time_pass(3700)
+    fail(FREE_OF_USER)
+    assert sign_in(PASSWORD).status_code == 302
+
+
+def test_a_failure_is_logged_with_the_name_and_the_address_on_one_line(
+    ada: User, caplog: Any
+) -> None:
+    sign_in("wrong", username="ada\nSign-in as 'x'")
+    [record] = [it for it in caplog.records if it.name == "events.web.sign_in"]
+    assert record.getMessage() == f"Sign-in as \"ada\\nSign-in as 'x'\" from {HOME} failed"
+    assert "wrong" not in caplog.text
+
+
+def test_what_is_kept_is_neither_name_nor_address(ada: User) -> None:
+    fail(1)
+    kept = str(list(SignIn.objects.values_list("key", flat=True)))
+    assert "ada" not in kept and "192.0.2" not in kept
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.0/24"),
+        ("::ffff:192.0.2.7", "192.0.2.0/24"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+        ("unix:", ""),
+    ],
+)
+def test_networks(address: str, network: str) -> None:
+    assert network_of(address) == network
+
+
+@pytest.mark.django_db(transaction=True)
+def test_passwords_sent_at_once_are_looked_at_a_few_at_a_time_and_each_counts() -> None:
+    inside, let_go = threading.Barrier(MAX_HASHING + 1), threading.Event()
+
+    def check_slowly() -> None:
+        with attempt("ada", HOME):
+            inside.wait(30)
+            let_go.wait(30)
+        connections.close_all()
+
+    threads = [threading.Thread(target=check_slowly) for _ in range(MAX_HASHING)]
+    for thread in threads:
+        thread.start()
+    inside.wait(30)
+    try:
+        assert sorted(SignIn.objects.values_list("failures", flat=True)) == [
+            MAX_HASHING - FREE_OF_NETWORK,
+            *[MAX_HASHING - FREE_OF_USER] * 2,
+        ]
+        with pytest.raises(TooManyAttempts) as refused, attempt("grace", ELSEWHERE):
+            pass
+        assert refused.value.seconds == 1
+    finally:
+        let_go.set()
+        for thread in threads:
+            thread.join()
+    with attempt("grace", ELSEWHERE):
+        pass
