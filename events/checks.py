@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from django.core.checks import CheckMessage, Debug, Error, Info, Tags, Warning, register
@@ -48,7 +49,7 @@ def check_context_index(
 
 
 def _check_following(alias: str) -> list[CheckMessage]:
-    found = prerequisites.read(read_rows(prerequisites.FIND, using=alias))
+    found = prerequisites.find(partial(read_rows, using=alias))
     return [Warning(it.message, hint=it.advice, id=it.id) for it in found]
 
 

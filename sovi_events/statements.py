@@ -203,15 +203,42 @@ FROM (SELECT pg_get_serial_sequence('{table}', 'id') AS name) AS sequence
 """
 
 
-def newest_id(table: str) -> str:
-    """The highest id to be seen.
+RUN_IDS = 100_000
 
-    One given by hand above the sequence does not count: the sequence will still pass below it.
+
+def numbering(table: str) -> str:
+    """A number that changes when ids are given out anew: by TRUNCATE ... RESTART IDENTITY, or in
+    another table of this name."""
+    return (
+        f"SELECT coalesce(pg_relation_filenode(pg_get_serial_sequence('{table}', 'id'))::bigint, 0)"
+    )
+
+
+def newest_id(table: str, known: str = "0") -> str:
+    """The highest id to be seen below which the sequence gives out none any more.
+
+    Rows above the sequence have ids given by hand, or it was not moved when they were restored: it
+    will still pass below them. Only those count that follow the last id given out in an unbroken
+    run, of which so many are looked at: between them there is no id to be given out. The run goes
+    on from `known`, where a reader has followed it so far.
     """
-    return f"SELECT least((SELECT coalesce(max(id), 0) FROM {table}), ({last_id(table)}))"
+    return f"""
+SELECT CASE WHEN newest <= given THEN newest ELSE (
+    SELECT coalesce(max(id), given)
+    FROM (SELECT id, id - row_number() OVER (ORDER BY id) AS start
+          FROM {table} WHERE id > given ORDER BY id LIMIT {RUN_IDS}) AS above
+    WHERE start = given
+) END
+FROM (SELECT (SELECT coalesce(max(id), 0) FROM {table}) AS newest,
+             greatest(({last_id(table)}), {known}) AS given) AS seen
+"""
 
 
-NEWEST_ID = newest_id("system_events")
+# And the highest there is.
+NEWEST_ID = f"""
+SELECT ({newest_id("system_events")}) AS newest,
+       (SELECT coalesce(max(id), 0) FROM system_events) AS highest
+"""
 
 # INSERT and COPY lock the table before they draw an id, and let go once their rows are visible.
 # A partition written directly is locked itself, its parent is not; other databases don't matter.
@@ -229,11 +256,16 @@ WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND granted
 """
 
 
+def highest_id(table: str) -> str:
+    """The highest id that is settled or may become so when a writer ends."""
+    return f"SELECT greatest(({last_id(table)}), ({newest_id(table)}))"
+
+
 def read_above(table: str, columns: Sequence[str]) -> str:
     """What a follower has not read above its high id: the next `limit` rows, ascending."""
     return f"""
-SELECT {", ".join(columns)} FROM {table}
-WHERE id > %(high)s AND id <= ({last_id(table)})
+SELECT {", ".join(columns)}, ({numbering(table)}) AS numbering FROM {table}
+WHERE id > %(high)s AND id <= ({newest_id(table, known="%(high)s")})
 ORDER BY id LIMIT %(limit)s
 """
 
@@ -245,7 +277,8 @@ def read_late(table: str, columns: Sequence[str]) -> str:
     others committed is one gap, and must not arrive in one piece.
     """
     return f"""
-SELECT late.* FROM unnest(%(firsts)s::bigint[], %(lasts)s::bigint[]) AS gap (first, last)
+SELECT late.*, ({numbering(table)}) AS numbering
+FROM unnest(%(firsts)s::bigint[], %(lasts)s::bigint[]) AS gap (first, last)
 CROSS JOIN LATERAL (SELECT {", ".join(columns)} FROM {table}
                     WHERE id BETWEEN gap.first AND gap.last ORDER BY id LIMIT %(limit)s) AS late
 ORDER BY late.id LIMIT %(limit)s

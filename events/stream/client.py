@@ -125,7 +125,7 @@ class Client:
             yield await self._begin()
         while self._is_open:
             if self._epoch != hub.follower.epoch:
-                yield self._reset("the database is behind what this stream has shown")
+                yield self._reset("the database is another, or behind what this stream has shown")
             for phase in (self._catch_up(), self._live()):
                 async with aclosing(phase) as chunks:
                     async for chunk in chunks:

@@ -13,7 +13,7 @@ from events.web.connection_pool import connect
 from .recent_batches import Frame, RecentBatch, RecentBatches
 from .resume_token import ResumeToken
 from .selection import Selection, matching
-from .table_reader import Connection, Source, read_holders
+from .table_reader import Connection, Renumbered, Source, read_holders
 from .topics import TOPICS
 from .watch import Watch
 
@@ -36,7 +36,8 @@ class Follower:
 
     `changed` is called whenever there is something new to see; `selections` names the filters that
     batches are matched against. `ready` turns true with the first place; `epoch` counts up when the
-    database turns out to be behind what was read from it: then no place is valid any more.
+    database turns out to be behind what was read from it, or its ids to be given out anew: then no
+    place is valid any more.
     """
 
     def __init__(
@@ -93,7 +94,10 @@ class Follower:
             await self._begin_or_go_on(connection)
         while True:
             async with asyncio.timeout(POLL_TIMEOUT_SECONDS):
-                more = await self._poll(connection)
+                try:
+                    more = await self._poll(connection)
+                except Renumbered:
+                    more, self._empty_polls = True, QUICK_POLLS + 1
                 if self._empty_polls > QUICK_POLLS:
                     await self._begin_or_go_on(connection, reconnected=False)
                 if self._watch.is_due():
@@ -102,14 +106,16 @@ class Follower:
                 await self._rest(connection)
 
     async def _begin_or_go_on(self, connection: Connection, *, reconnected: bool = True) -> None:
-        """Begin where there is no place, or it is void: a sequence is behind it."""
+        """Begin where there is no place, or it is void: of other rows than there are now."""
         if self._sources:
             void = [await source.is_void(connection) for source in self._sources]
             if not any(void):
                 for source in self._sources if reconnected else ():
                     source.tracker.reconnected()
                 return
-            logger.warning("The database is behind what was read from it: resetting the streams")
+            logger.warning(
+                "The database is another, or behind what was read from it: resetting the streams"
+            )
         sources = [await Source.begin(topic, connection) for topic in TOPICS]
         if self._sources:
             self._unmatched.clear()

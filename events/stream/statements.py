@@ -6,7 +6,7 @@ writes them.
 
 from collections.abc import Sequence
 
-from sovi_events.statements import last_id
+from sovi_events.statements import highest_id
 
 from .topics import TOPICS
 
@@ -38,4 +38,4 @@ def oldest_of(newest: str) -> str:
     return f"SELECT min(id) FROM ({newest}) AS newest (id)"  # noqa: S608
 
 
-LAST_IDS = f"SELECT {', '.join(f'({last_id(topic.table)})' for topic in TOPICS)}"  # noqa: S608
+LAST_IDS = f"SELECT {', '.join(f'({highest_id(topic.table)})' for topic in TOPICS)}"  # noqa: S608

@@ -12,6 +12,7 @@ from sovi_events.statements import (
     gaps_below,
     last_id,
     newest_id,
+    numbering,
     read_above,
     read_late,
 )
@@ -32,25 +33,44 @@ class Found(NamedTuple):
     more: bool
 
 
+class Renumbered(Exception):
+    """Ids are given out anew: what was read below those found now is of another table."""
+
+
+class Numbering(NamedTuple):
+    """Which numbering of its rows a table has, and how far its sequence has come."""
+
+    name: int
+    last_id: int
+
+    @classmethod
+    async def read(cls, topic: Topic, connection: Connection) -> Self:
+        statement = f"SELECT ({numbering(topic.table)}), ({last_id(topic.table)})"  # noqa: S608
+        cursor = await connection.execute(statement.encode())
+        return cls(*(await cursor.fetchall())[0])
+
+
 class Source:
     """For each poll let its tracker capture where that waits, then read. Raises psycopg.Error."""
 
-    def __init__(self, topic: Topic, tracker: Tracker) -> None:
+    def __init__(self, topic: Topic, tracker: Tracker, now: Numbering) -> None:
         self.topic = topic
         self.tracker = tracker
+        self._numbering = now
         self._read_above = read_above(topic.table, topic.columns)
         self._read_late = read_late(topic.table, topic.columns)
 
     @classmethod
     async def begin(cls, topic: Topic, connection: Connection) -> Self:
         """Begin with now; the gaps are what may yet appear below."""
+        now = await Numbering.read(topic, connection)
         newest = await _number(connection, newest_id(topic.table))
         floor = max(newest - LOOKBACK_IDS, 0)
         cursor = await connection.execute(
             gaps_below(topic.table).encode(), {"high": newest, "floor": floor}
         )
         tracker = Tracker(newest, await cursor.fetchall(), floor=floor)
-        source = cls(topic, tracker)
+        source = cls(topic, tracker, now)
         # Once through: gaps that nobody holds open are closed before anyone sees the position.
         source.tracker.capture(await read_holders(connection))
         await source.read(connection)
@@ -60,11 +80,13 @@ class Source:
         return source
 
     async def is_void(self, connection: Connection) -> bool:
-        """Whether the table is behind what was read from it: its sequence has gone back."""
-        return await _number(connection, last_id(self.topic.table)) < self.tracker.high
+        """Whether the table is another than was read, or behind that: its sequence went back."""
+        now, before = await Numbering.read(self.topic, connection), self._numbering
+        self._numbering = now
+        return now.name != before.name or now.last_id < before.last_id
 
     async def read(self, connection: Connection) -> Found:
-        """Read what is new; each row is found once."""
+        """Read what is new; each row is found once. Raises Renumbered."""
         tracker = self.tracker
         late = {}
         if gaps := tracker.gaps_to_read:
@@ -83,7 +105,10 @@ class Source:
     ) -> dict[int, Event | Action]:
         async with connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(statement.encode(), params | {"limit": PAGE_ROWS})
-            return {row["id"]: self.topic.content(row) for row in await cursor.fetchall()}
+            rows = await cursor.fetchall()
+        if any(row["numbering"] != self._numbering.name for row in rows):
+            raise Renumbered
+        return {row["id"]: self.topic.content(row) for row in rows}
 
 
 async def read_holders(connection: Connection) -> list[str]:

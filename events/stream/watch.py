@@ -29,10 +29,17 @@ class Watch:
     async def look(self, connection: Connection) -> None:
         """Log what is new. Raises Standby, where there is nothing to follow."""
         self._looked_at = time.monotonic()
-        cursor = await connection.execute(prerequisites.FIND.encode())
-        found = set(prerequisites.read(await cursor.fetchall()))
+        found = set(await self._find(connection))
         if prerequisites.STANDBY in found:
             raise Standby(str(prerequisites.STANDBY))
         for obstacle in found - self._known:
             logger.warning("%s", obstacle)
         self._known = found
+
+    async def _find(self, connection: Connection) -> list[prerequisites.Obstacle]:
+        steps = prerequisites.search()
+        statement = next(steps)
+        while isinstance(statement, str):
+            cursor = await connection.execute(statement.encode())
+            statement = steps.send(await cursor.fetchall())
+        return statement

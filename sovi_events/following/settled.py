@@ -25,7 +25,10 @@ Rows = Sequence[Sequence[Any]]
 
 
 class Horizon(NamedTuple):
-    """`id` is settled; `complete` is whether it was the newest id of that moment."""
+    """`id` is settled; `complete` is whether it was the newest id of that moment.
+
+    It is not while writers are open, nor while rows lie above a sequence that will pass below them.
+    """
 
     id: int
     complete: bool
@@ -83,7 +86,7 @@ async def async_read_horizon(
 
 def _steps(memory: Memory, wait_seconds: float) -> Generator[str | float | Horizon, Rows, None]:
     """Yield statements to run and seconds to pause, and at last the horizon."""
-    newest: int = (yield statements.NEWEST_ID)[0][0]
+    newest, highest = (yield statements.NEWEST_ID)[0]
     if newest < memory.settled_id:
         memory.settled_id = 0  # another database, or this one restored: what was known is void
     deadline = time.monotonic() + wait_seconds
@@ -95,7 +98,7 @@ def _steps(memory: Memory, wait_seconds: float) -> Generator[str | float | Horiz
         yield PAUSE_SECONDS
         waiting_for &= {holder for (holder,) in (yield statements.LOCK_HOLDERS)}
     memory.settled_id = max(memory.settled_id, newest)
-    yield Horizon(newest, complete=True)
+    yield Horizon(newest, complete=newest >= highest)
 
 
 @dataclass

@@ -197,9 +197,9 @@ class Connection:
     def __init__(self, newest: int, *captures: set[str]) -> None:
         self.newest, self.captures = newest, list(captures)
 
-    def __call__(self, statement: str) -> list[tuple[object]]:
+    def __call__(self, statement: str) -> list[tuple[object, ...]]:
         if statement == statements.NEWEST_ID:
-            return [(self.newest,)]
+            return [(self.newest, self.newest)]
         held = self.captures.pop(0) if len(self.captures) > 1 else self.captures[0]
         return [(holder,) for holder in held]
 

@@ -6,7 +6,7 @@ hours later. So rolling up advances by ids, and what has a higher id is counted 
 deletes events takes them out of the rollups in the same transaction. Both hold `LOCK` meanwhile.
 """
 
-from sovi_events.statements import last_id
+from sovi_events.statements import highest_id
 
 LOCK = "SELECT pg_advisory_xact_lock(8317708086930599788)"
 """Of the transaction; each statement after it sees what the holder before has committed."""
@@ -18,7 +18,7 @@ SELECT current_setting('transaction_read_only') = 'off'
 
 MARK = "SELECT coalesce((SELECT event_id FROM event_rollup_mark), 0)"
 
-MARK_AND_LAST_ID = f"SELECT ({MARK}), ({last_id('system_events')})"  # noqa: S608
+MARK_AND_LAST_ID = f"SELECT ({MARK}), ({highest_id('system_events')})"  # noqa: S608
 
 MOVE_MARK = """
 INSERT INTO event_rollup_mark (id, event_id) VALUES (1, %(upto)s)

@@ -1,0 +1,174 @@
+"""Tables that were restored or emptied, and rows with ids of other programs: each face is right."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+import psycopg
+import pytest
+from django.core.checks import Warning
+from django.test import Client
+from streaming import Collector, a_hub, collecting, until, writer
+
+from events.bulk.preview import preview
+from events.checks import check_database
+from events.models import SystemEvent
+from events.statistics.rollups.rolling import roll_up
+from sovi import events
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SEQUENCE = "system_events_id_seq"
+INSERT = """
+INSERT INTO system_events (id, category, severity, event_type, message)
+SELECT id, 'device', 'critical', 'device_disconnected', 'restored' FROM unnest(%s::bigint[]) AS id
+"""
+
+
+def restore(ids: Iterable[int], *, last_id: int | None = None) -> None:
+    """Put rows back as COPY does, which moves no sequence."""
+    with writer(autocommit=True) as connection:
+        connection.execute(INSERT, [list(ids)])
+        connection.execute("SELECT setval(%s, %s, %s)", [SEQUENCE, last_id or 1, bool(last_id)])
+
+
+def shown(client: Client, address: str) -> list[int]:
+    return [event["id"] for event in client.get(address).json()["results"]]
+
+
+def exported(client: Client, query: str = "") -> list[int]:
+    answer = client.get(f"/api/events/export?format=ndjson&{query}")
+    rows = b"".join(asyncio.run(collected(answer))).decode().splitlines()
+    return [int(row.partition('"id":')[2].partition(",")[0]) for row in rows]
+
+
+async def collected(answer: Any) -> list[bytes]:
+    return [piece async for piece in answer.streaming_content]
+
+
+def the_hint() -> str:
+    [found] = check_database(None, ["default"])
+    assert isinstance(found, Warning)
+    assert found.id == "events.W010"
+    return str(found.hint).removeprefix("Run ").removesuffix(".")
+
+
+def mend() -> None:
+    with writer(autocommit=True) as connection:
+        connection.execute(the_hint())
+    assert check_database(None, ["default"]) == []
+
+
+def test_rows_above_a_sequence_that_was_not_moved_are_on_every_face(admin_client: Client) -> None:
+    restore(range(1, 101))
+    descending = list(range(100, 0, -1))
+    assert shown(admin_client, "/api/events?limit=200") == descending
+    assert exported(admin_client) == descending[::-1]
+    assert [row["id"] for row in events.get_events(after_id=0)] == descending[::-1]
+    after = admin_client.get("/api/events?after_id=0&limit=500").json()
+    assert [event["id"] for event in after["results"]] == descending[::-1]
+    assert (after["next_after_id"], after["complete"]) == (100, True)
+    assert "Resolve 100 events" in admin_client.get("/admin/events/problems/").content.decode()
+    assert preview("resolve", {}).extent.rows == 100
+    assert sum(roll_up()) == 100
+    assert admin_client.get("/api/events/stats").json()["total"] == 100
+    mend()
+
+
+def test_they_are_streamed_as_well_and_so_is_what_comes_after_the_mend() -> None:
+    async def scenario(connection: psycopg.Connection) -> None:
+        async with a_hub() as hub, collecting(hub, token="0") as one:
+            await until(lambda: len(one.ids) == 3)
+            connection.execute(INSERT, [[4, 5]])
+            await until(lambda: one.ids == [1, 2, 3, 4, 5])
+            connection.execute(INSERT, [[9]])  # between them the sequence has ids to give out
+            connection.execute("SELECT setval(%s, 9)", [SEQUENCE])
+            await until(lambda: one.ids == [1, 2, 3, 4, 5, 9])
+            assert not any(message.event for message in one.messages)
+
+    restore([1, 2, 3])
+    with writer(autocommit=True) as connection:
+        asyncio.run(scenario(connection))
+
+
+def test_what_lies_above_a_free_id_is_not_followed_before_the_mend(
+    admin_client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def begin() -> None:
+        async with a_hub() as hub, collecting(hub):
+            pass
+
+    restore([1, 2, 7, 9])
+    after = admin_client.get("/api/events?after_id=0").json()
+    assert [event["id"] for event in after["results"]] == [1, 2]
+    assert (after["next_after_id"], after["complete"]) == (2, False)
+    assert "Resolve 4 events" in admin_client.get("/admin/events/problems/").content.decode()
+    asyncio.run(begin())
+    assert the_hint() in caplog.text
+    mend()
+    after = admin_client.get("/api/events?after_id=2").json()
+    assert [event["id"] for event in after["results"]] == [7, 9]
+    assert after["complete"] is True
+
+
+def test_an_id_near_the_last_there_is_is_given_back() -> None:
+    restore([2**63 - 1], last_id=5)
+    mend()
+    assert list(SystemEvent.objects.values_list("pk", flat=True)) == [6]
+
+
+@pytest.mark.parametrize(
+    ("change", "check"),
+    [
+        ("INCREMENT -1 MINVALUE -10", "events.W011"),
+        ("CYCLE", "events.W011"),
+        ("MAXVALUE 3 RESTART 3", "events.W012"),
+    ],
+)
+def test_a_sequence_that_counts_down_or_has_ended_is_told(change: str, check: str) -> None:
+    with writer(autocommit=True) as connection:
+        connection.execute(f"ALTER SEQUENCE {SEQUENCE} {change}")
+        try:
+            connection.execute("SELECT nextval(%s)", [SEQUENCE])
+            [found] = check_database(None, ["default"])
+            assert found.id == check
+            connection.execute(str(found.hint).removeprefix("Run ").removesuffix("."))
+            assert check_database(None, ["default"]) == []
+        finally:
+            connection.execute(
+                f"ALTER SEQUENCE {SEQUENCE} INCREMENT 1 NO CYCLE NO MINVALUE NO MAXVALUE RESTART"
+            )
+
+
+def a_new_numbering(connection: psycopg.Connection, rows: int) -> None:
+    """Empty the table and fill it again, in one transaction."""
+    with connection.transaction():
+        connection.execute("TRUNCATE system_events RESTART IDENTITY")
+        connection.execute(
+            "INSERT INTO system_events (category, severity, event_type, message)"
+            " SELECT 'device', 'error', 'x', 'new' FROM generate_series(1, %s)",
+            [rows],
+        )
+
+
+def test_ids_given_out_anew_reset_the_streams_however_many_they_are() -> None:
+    async def scenario(connection: psycopg.Connection) -> None:
+        async with a_hub() as hub, collecting(hub) as one, collecting(hub) as two:
+            a_new_numbering(connection, 60)
+            await until(lambda: ended_in_reset(one) and ended_in_reset(two))
+            a_new_numbering(connection, 200)
+            await until(lambda: resets(one) == resets(two) == 2)
+            assert one.token == two.token == "200.0"
+            assert one.ids == two.ids == []
+
+    restore([1, 2, 3], last_id=3)
+    with writer(autocommit=True) as connection:
+        asyncio.run(scenario(connection))
+
+
+def resets(one: Collector) -> int:
+    return sum(message.event == "reset" for message in one.messages)
+
+
+def ended_in_reset(one: Collector) -> bool:
+    return one.messages[-1].event == "reset"
