@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from . import mixture
-from .scratch import kept_database, scratch_database
+from .scratch import kept_database, manage, scratch_database
 
 CHUNK_ROWS = 500_000
 ROWS = 1_000_000
@@ -35,15 +35,20 @@ ORDER BY relkind DESC, relname
 
 @contextmanager
 def filled(rows: int, *, keep: bool) -> Iterator[str]:
-    """Yield the URL of a database with so many events; to be kept, it is filled once and stays."""
+    """Yield the URL of a database with so many events, rolled up as where they came one by one.
+
+    To be kept, it is filled once and stays.
+    """
     if not keep:
         with scratch_database(f"fill_{rows}") as url:
             fill(url, rows)
+            manage("roll_up_events")
             yield url
         return
     with kept_database(f"bench_fill_{rows}") as (url, is_new):
         if is_new:
             fill(url, rows)
+            manage("roll_up_events")
         yield url
 
 

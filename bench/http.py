@@ -16,7 +16,7 @@ import psycopg
 from .comparison import Lap, Measurement, take_turns, timed_together
 from .emit import EVENT
 from .fill import device_id, filled
-from .scratch import ROOT, make_user, manage
+from .scratch import ROOT, make_user
 from .stream import APPLICATION, LIMITS, MARKS, STREAM
 from .web import Connection, Web, close, connect, serving
 
@@ -58,7 +58,6 @@ def run(*, quick: bool = False, before: Path | None = None) -> None:
     """
     size = QUICK if quick else FULL
     with filled(size.rows, keep=False) as url, ExitStack() as stack:
-        manage("roll_up_events")
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("ANALYZE")
             unresolved = [event_id for (event_id,) in connection.execute(UNRESOLVED)]
