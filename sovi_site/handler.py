@@ -20,6 +20,7 @@ from django.urls import Resolver404, resolve, set_script_prefix, set_urlconf
 from django.utils.log import log_response
 from django.utils.module_loading import import_string
 
+from .refusals import unavailable
 from .static_files import static_files
 
 WAITING_THREADS = 54
@@ -101,9 +102,6 @@ class Handler(ASGIHandler):
 
     def _get_response_in_thread(self, request: HttpRequest, asked: float) -> HttpResponseBase:
         if time.monotonic() - asked > settings.SOVI_DATABASE_WAIT_SECONDS:
-            # Not before REST framework, whose settings name modules that import it.
-            from events.api.errors import unavailable
-
             return unavailable(request)  # all threads wait for a connection
         reset_queries()
         try:

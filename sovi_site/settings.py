@@ -5,6 +5,7 @@ from datetime import timedelta
 from sovi_events import database
 from sovi_site import env
 from sovi_site.env import *  # noqa: F403 - its names are those of the settings
+from sovi_site.logs import without_traceback
 from sovi_site.postgresql.pool import pool_options
 
 INSTALLED_APPS = [
@@ -33,6 +34,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "sovi_site.refusals.RefusalMiddleware",
 ]
 # Of async views (the stream, static files): what never waits for anything.
 ASYNC_MIDDLEWARE = [
@@ -83,6 +85,8 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
+CSRF_FAILURE_VIEW = "sovi_site.refusals.csrf_failure"
 
 LANGUAGE_CODE = "en"
 USE_I18N = (
@@ -149,7 +153,16 @@ LOGGING = {
     "formatters": {
         "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {
+        "refusals": {"()": "django.utils.log.CallbackFilter", "callback": without_traceback}
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["refusals"],
+        }
+    },
     "root": {"handlers": ["console"], "level": "INFO"},
     # It tells of each connection that a request borrows.
     "loggers": {"psycopg.pool": {"level": "WARNING"}},

@@ -6,12 +6,17 @@ from django.views.generic import RedirectView
 
 from events.api.stream import stream
 from sovi_site.health import readyz
+from sovi_site.refusals import no_other_site
 from sovi_site.static_files import static_file
 
-handler500 = "events.api.errors.server_error"
+handler400 = "sovi_site.refusals.bad_request"
+handler403 = "sovi_site.refusals.forbidden"
+handler404 = "sovi_site.refusals.not_found"
+handler500 = "sovi_site.refusals.server_error"
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/r/<path:path>", no_other_site),
     path("admin/", include("events.console.urls")),
     path("admin/", admin.site.urls),
     path("api/logs/stream", stream, name="stream"),

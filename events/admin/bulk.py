@@ -128,7 +128,9 @@ class BulkJobAdmin(ResolvingAdmin):
         except InvalidQuery as error:
             context["problems"] = error.lines
         except TookTooLong:
-            context["problems"] = [_("Counting took too long: narrow the filters.")]
+            context["problems"] = [
+                _("The database took too long to count these: try again, or narrow the filters.")
+            ]
         else:
             context |= _told(seen, shown_to(request.user))
             context["token"] = token_of(seen, user_id=request.user.pk)

@@ -30,11 +30,14 @@ class BoundedChangeList(ChangeList):
     """
 
     paginator: BoundedPaginator
+    too_slow: str
+    """What took too long, in words: no fault of the address, and nothing is shown either."""
     plain_link = "?"
     """The address of this list without a filter."""
 
     def __init__(self, request: HttpRequest, *args: Any) -> None:
         self.problems: list[str] = []
+        self.too_slow = ""
         super().__init__(request, *args)
         self.title = capfirst(str(self.opts.verbose_name_plural))
 
@@ -67,15 +70,17 @@ class BoundedChangeList(ChangeList):
         return cast(list[UrlFilter], self.filter_specs)
 
     def get_results(self, request: HttpRequest) -> None:
+        if self.too_slow:
+            self.queryset = self.queryset.none()  # to be counted at once
         super().get_results(request)
         self.page_num = self.paginator.validate_number(self.page_num)
+        offset = (self.page_num - 1) * self.list_per_page
         try:
             with time_limit():
                 # More rows may have come since they were counted.
-                offset = (self.page_num - 1) * self.list_per_page
                 self.result_list = list(self.read_page(offset))
         except TookTooLong as error:
-            self.problems.append(str(error))
+            self.too_slow = str(error)
             self.result_list = []
         self.paginator.seen(offset + len(self.result_list))
 

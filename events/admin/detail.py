@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -12,7 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from events.models import EventAction, SystemEvent
 from events.models.action import REASON_LENGTH
-from events.reading.time_limit import TookTooLong, time_limit
+from events.reading.time_limit import NOTHING_CHANGED, TookTooLong, time_limit
 from events.web import event_html
 from events.web.links import list_url, timeline_url
 from events.web.operator_form import actor_of, reason_of
@@ -92,19 +93,19 @@ class EventDetail(ActingAdmin):
         done, already = TOLD[action]
         event = SystemEvent.objects.filter(pk=event_id)
         try:
-            with time_limit():
+            with time_limit(advice=NOTHING_CHANGED):
                 changed = event.act_on_all(action, by=actor_of(request), reason=reason_of(request))
         except TookTooLong as error:
-            return self._back(request, event_id, str(error), messages.ERROR)
-        return self._back(request, event_id, str(done if changed else already))
+            self.message_user(request, str(error), messages.ERROR)
+            return self._back(request, event_id, reason=request.POST.get("reason", ""))
+        self.message_user(request, str(done if changed else already), messages.SUCCESS)
+        return self._back(request, event_id)
 
-    def _back(
-        self, request: HttpRequest, event_id: int, message: str, level: int = messages.SUCCESS
-    ) -> HttpResponse:
-        self.message_user(request, message, level)
+    def _back(self, request: HttpRequest, event_id: int, **typed: str) -> HttpResponse:
+        """To the event's page, with what is to be typed there already."""
         address = reverse("admin:events_systemevent_change", args=[event_id])
-        filters = self.get_preserved_filters(request)
-        return HttpResponseRedirect(f"{address}?{filters}" if filters else address)
+        kept = [self.get_preserved_filters(request), urlencode(typed)]
+        return HttpResponseRedirect("?".join(filter(None, [address, "&".join(filter(None, kept))])))
 
 
 def history_of(event: SystemEvent) -> list[tuple[EventAction, SafeString, str]]:

@@ -1,7 +1,6 @@
 """The admin of events: their list, its actions, links and stream."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from typing import Any
 
 from django.contrib import admin
@@ -80,7 +79,7 @@ class EventChangeList(BoundedChangeList):
         try:
             self.problems += filterset.problems
         except TookTooLong as error:
-            self.problems.append(str(error))
+            self.too_slow = str(error)
             return self.root_queryset.none()
         self.cleaned = filterset.form.cleaned_data
         for spec in self._filters:
@@ -92,11 +91,14 @@ class EventChangeList(BoundedChangeList):
     def get_results(self, request: HttpRequest) -> None:
         from_the_top = self.page_num <= 1 and ORDER_VAR not in self.params
         # Asked before the rows are read, so that no event is newer than what was shown.
-        with suppress(TookTooLong), time_limit():
-            self.place = str(read_now())
-            if not from_the_top:
-                for event_id in page.read(self.queryset, 1).values_list("pk", flat=True):
-                    self.newest_id = str(event_id)
+        try:
+            with time_limit():
+                self.place = str(read_now())
+                if not from_the_top:
+                    for event_id in page.read(self.queryset, 1).values_list("pk", flat=True):
+                        self.newest_id = str(event_id)
+        except TookTooLong as error:
+            self.too_slow = str(error)  # so would be what follows
         super().get_results(request)
         if from_the_top and (rows := list(self.result_list)):
             self.newest_id = str(rows[0].pk)

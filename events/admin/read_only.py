@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from events.reading.time_limit import TookTooLong, time_limit
+from events.reading.time_limit import time_limit
 
 from .changelist import BoundedChangeList
 from .paginator import BoundedPaginator
@@ -57,23 +57,19 @@ class ReadOnlyAdmin(ModelAdmin):
             return HttpResponseNotAllowed(["GET", "HEAD"])
         if self.detail_template is None:
             return HttpResponseRedirect(self.list_url)
-        try:
-            with time_limit():
-                row = self.get_object(request, unquote(object_id))
-                if row is None:
-                    return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined,no-any-return]
-                context = {
-                    **self.admin_site.each_context(request),
-                    "title": str(row),
-                    "opts": self.opts,
-                    "object": row,
-                    "pk": str(row.pk),
-                    "preserved_filters": self.get_preserved_filters(request),
-                    **self.detail_context(request, row),
-                }
-        except TookTooLong as error:
-            self.message_user(request, str(error), messages.ERROR)
-            return HttpResponseRedirect(self.list_url)
+        with time_limit():
+            row = self.get_object(request, unquote(object_id))
+            if row is None:
+                return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined,no-any-return]
+            context = {
+                **self.admin_site.each_context(request),
+                "title": str(row),
+                "opts": self.opts,
+                "object": row,
+                "pk": str(row.pk),
+                "preserved_filters": self.get_preserved_filters(request),
+                **self.detail_context(request, row),
+            }
         request.current_app = self.admin_site.name
         return TemplateResponse(request, self.detail_template, context)
 

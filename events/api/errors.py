@@ -9,7 +9,6 @@ from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOper
 from django.db import InterfaceError, InternalError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.multipartparser import MultiPartParserError
-from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions, status, views
 from rest_framework.response import Response
@@ -89,16 +88,12 @@ def not_found(request: HttpRequest, path: str = "") -> JsonResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer where an error came up that no view answers; Django has logged it."""
     if _may_pass(sys.exception()):
-        return unavailable(request)
-    if not request.path_info.startswith("/api/"):
-        return defaults.server_error(request)
+        return unavailable()
     detail = "The server failed at this request; its log says why."
     return JsonResponse({"detail": detail}, status=500)
 
 
-def unavailable(request: HttpRequest) -> HttpResponse:
+def unavailable() -> HttpResponse:
     """Answer where the database can't, or has no connection left: 503, to be asked again."""
     status, detail = ServiceUnavailable.status_code, ServiceUnavailable.default_detail
-    if request.path_info.startswith("/api/"):
-        return JsonResponse({"detail": detail}, status=status)
-    return HttpResponse(detail, status=status, content_type="text/plain; charset=utf-8")
+    return JsonResponse({"detail": detail}, status=status)

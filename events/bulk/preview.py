@@ -16,14 +16,14 @@ from events.reading import page
 from events.reading.bounded_count import COUNT_BOUND
 from events.reading.context_index import few_by_context
 from events.reading.raw_sql import read_rows
-from events.reading.time_limit import TookTooLong, time_limit
+from events.reading.time_limit import TookTooLong, statement_limit, time_limit
 from sovi_events import statements
 from sovi_events.following.settled import read_horizon
 
 from .estimate import estimate
 
 TIMEOUT_SECONDS = 1.0
-"""Of each of the five questions that a preview asks at most."""
+"""Of each of the seven questions that a preview asks at most."""
 WAIT_SECONDS = 1.0
 """For open transactions, such as a chunk of another job, to end."""
 SAMPLE_ROWS = 10
@@ -87,9 +87,10 @@ def preview(action: str, filters: StoredFilter, *, max_id: int | None = None) ->
     Raises `TookTooLong` where not even an estimate could be made in time.
     """
     moment = timezone.now()
-    # Before the horizon: it waits until all is visible that was done under these ids.
-    [[action_id]] = read_rows(statements.newest_id("event_actions"))
-    horizon = read_horizon(read_rows, wait_seconds=WAIT_SECONDS)
+    with statement_limit(TIMEOUT_SECONDS):
+        # Before the horizon: it waits until all is visible that was done under these ids.
+        [[action_id]] = read_rows(statements.newest_id("event_actions"))
+        horizon = read_horizon(read_rows, wait_seconds=WAIT_SECONDS)
     last_id = horizon.id if max_id is None else min(horizon.id, max_id)
     events = deserialise(filters).pending(action).filter(pk__lte=last_id)
     sample: list[SystemEvent] | None = None

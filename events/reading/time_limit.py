@@ -14,6 +14,7 @@ from sovi_events.index_scan import Statement
 from .raw_sql import read_rows
 
 NARROW = "Narrow the range: a span of time, a device, an account or an event type."
+NOTHING_CHANGED = "Nothing was changed: try again."
 
 FROM_FIRST_ROWS = {"enable_seqscan": "off", "jit": "off"}
 """Of the planner, where a page fills from its first rows on, mostly long before the whole table

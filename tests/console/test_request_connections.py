@@ -108,7 +108,8 @@ def test_who_waits_too_long_for_a_connection_is_answered_503(
         assert (answer.status_code, answer.json()) == (503, CANT_ANSWER)
         assert get(url, token, "/admin/login/").status_code == 200  # it needs no connection
         page = httpx.get(f"{url}/admin/", cookies={"sessionid": "some-session-key"})
-        assert (page.status_code, page.text) == (503, CANT_ANSWER["detail"])
+        assert page.status_code == 503
+        assert "<h1>The database can&#x27;t answer</h1>" in page.text
         ready = httpx.get(f"{url}/readyz")
         assert ready.status_code == 503
         assert "all 1 were in use (SOVI_DATABASE_CONNECTIONS)" in ready.json()["detail"]

@@ -22,7 +22,7 @@ from events.models import SystemEvent
 from events.models.action import REASON_LENGTH
 from events.reading.bounded_count import COUNT_BOUND, BoundedCount, bounded_count
 from events.reading.raw_sql import read_rows
-from events.reading.time_limit import ALONG_INDEXES, TookTooLong, time_limit
+from events.reading.time_limit import ALONG_INDEXES, NOTHING_CHANGED, TookTooLong, time_limit
 from events.web import event_html
 from events.web.links import list_url, timeline_url
 from events.web.names import shown_to
@@ -82,6 +82,17 @@ def resolve(request: HttpRequest, event_id: int) -> HttpResponse:
     if newest_id is None:
         messages.error(request, _("The request could not be read, so nothing was changed."))
         return _back(request)
+    try:
+        with time_limit(advice=NOTHING_CHANGED):
+            return _resolve_kind(request, event_id, asked, newest_id)
+    except TookTooLong as error:
+        messages.error(request, str(error))
+        return _back(request)
+
+
+def _resolve_kind(
+    request: HttpRequest, event_id: int, asked: EventFilter, newest_id: int
+) -> HttpResponse:
     event = SystemEvent.objects.defer("context", "message").filter(pk=event_id).first()
     if event is None:
         raise Http404
