@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ..durable import sync_file, sync_folder
 from ..writing.batch import Batch
+from .folder import make_private, open_file, require_private
 
 _PREFIX = "slip-"  # on disk since the first version
 _SUFFIX = ".json"
@@ -24,7 +25,7 @@ _NEW = ".new"
 ABANDONED_SECONDS = 24 * 3600.0
 """From when on nobody is still writing a batch file, be its process stopped."""
 
-UNREADABLE = (errno.EACCES, errno.EPERM, errno.EISDIR, errno.EIO)
+UNREADABLE = (errno.EACCES, errno.EPERM, errno.EISDIR, errno.EIO, errno.ELOOP)
 
 logger = logging.getLogger(__name__)
 
@@ -42,9 +43,9 @@ class BatchFiles:
         new = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}{_NEW}")
         left = json.dumps({"attempted": attempted, "content": batch.as_text()}).encode()
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self._folder)
             # Not `open`, which is gone when finalizers run at the interpreter's end.
-            handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            handle = open_file(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             try:
                 while left:
                     left = left[os.write(handle, left) :]
@@ -75,6 +76,8 @@ class BatchFiles:
 
         One that can't be read is kept under another name, out of the way of all others.
         """
+        if self.any():
+            require_private(self._folder)
         for path in self._paths():
             try:
                 batch, attempted = _read(path)
@@ -101,6 +104,7 @@ def _put_aside(path: Path, error: Exception) -> None:
 
 
 def _read(path: Path) -> tuple[Batch, int]:
-    batch_file = json.loads(path.read_text(encoding="utf-8"))
+    with open(path, encoding="utf-8", opener=open_file) as file:
+        batch_file = json.load(file)
     receipt = path.name[len(_PREFIX) : -len(_SUFFIX)]
     return Batch.from_text(receipt, batch_file["content"]), batch_file["attempted"]

@@ -17,6 +17,7 @@ from ..writing import insert
 from ..writing.bounded import BoundedConnection
 from ..writing.insert import Rejected
 from ..writing.queue import GROUP_EVENTS
+from .folder import make_private, open_file
 from .store import Spool, Spooled
 
 GROUP_SECONDS = 30.0
@@ -32,8 +33,8 @@ _locks: set[int] = set()
 @contextmanager
 def drain_lock(folder: Path) -> Iterator[bool]:
     """Whether this process is the one to drain the folder; while it is, no other will be."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle = os.open(folder / "drain.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    make_private(folder)
+    handle = open_file(folder / "drain.lock", os.O_RDWR | os.O_CREAT)
     _locks.add(handle)
     try:
         try:

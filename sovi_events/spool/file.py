@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..durable import sync_folder
+from .folder import make_private, open_file
 
 logger = logging.getLogger(__name__)
 
@@ -97,8 +98,8 @@ class SpoolFile:
         return self._opened
 
     def _open(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+        make_private(self._path.parent)
+        os.close(open_file(self._path, os.O_RDWR | os.O_CREAT))
         try:
             database = self._connect()
         except sqlite3.DatabaseError as error:
