@@ -20,7 +20,7 @@ from events.bulk.workers import workers  # noqa: E402
 from events.stream.hub import current_hub  # noqa: E402
 from sovi_site.body_limit import BodyLimit  # noqa: E402
 from sovi_site.handler import Handler  # noqa: E402
-from sovi_site.health import healthz  # noqa: E402
+from sovi_site.health import PROBES  # noqa: E402
 
 handler = Handler()
 bounded_handler = BodyLimit(handler)
@@ -66,8 +66,8 @@ def _end_streams_on_signals() -> None:
 
 
 async def _request(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    if scope["path"].removeprefix(scope.get("root_path", "")) == "/healthz":
-        await healthz(scope, receive, send)
+    if probe := PROBES.get(scope["path"].removeprefix(scope.get("root_path", ""))):
+        await probe(scope, receive, send)
         return
     complete = False
 

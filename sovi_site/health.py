@@ -1,27 +1,34 @@
-"""For load balancers and supervisors: does the process answer, does its database."""
+"""For load balancers and supervisors: does the process answer, can it serve.
+
+ASGI applications beside Django, as they are asked every second, by many, and by anybody.
+"""
 
 from typing import Any
 
-from django.db import Error, connection
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.views.decorators.http import require_safe
+from events.health.readiness import current_readiness
 
 
 async def healthz(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """The process answers: an ASGI application, asked every second and by many."""
-    body = b'{"status": "ok"}'
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    """The process answers."""
+    await _answer(scope, send, 200, b'{"status": "ok"}')
+
+
+async def readyz(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """It can serve; 503 otherwise, and the log says why."""
+    if await current_readiness().is_ready():
+        await _answer(scope, send, 200, b'{"status": "ok"}')
+    else:
+        await _answer(scope, send, 503, b'{"status": "unavailable"}')
+
+
+async def _answer(scope: dict[str, Any], send: Any, status: int, body: bytes) -> None:
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
-@require_safe
-def readyz(request: HttpRequest) -> HttpResponse:
-    """The database answers and has the event table; 503 with the reason otherwise."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT FROM system_events LIMIT 1")
-    except Error as error:
-        reason = " ".join(str(error).split())
-        return JsonResponse({"status": "unavailable", "detail": reason}, status=503)
-    return JsonResponse({"status": "ok"})
+PROBES = {"/healthz": healthz, "/readyz": readyz}

@@ -5,7 +5,6 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from events.api.stream import stream
-from sovi_site.health import readyz
 from sovi_site.refusals import no_other_site
 from sovi_site.static_files import static_file
 
@@ -21,6 +20,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/logs/stream", stream, name="stream"),
     path("api/", include("events.api.urls")),
-    path("readyz", readyz),
     path("static/<path:path>", static_file),
 ]

@@ -7,11 +7,13 @@ from rest_framework.routers import SimpleRouter
 from .bulk_jobs import BulkJobViewSet
 from .docs import SchemaView
 from .errors import not_found
+from .status import StatusViewSet
 from .viewset import EventViewSet
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("events", EventViewSet, "api-event")
 router.register("events/jobs", BulkJobViewSet, "api-job")
+router.register("status", StatusViewSet, "api-status")
 
 urlpatterns = [
     *router.urls,

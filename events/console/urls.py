@@ -7,11 +7,13 @@ from events.console.dashboard.views import dashboard
 from events.console.problems.views import problems, resolve
 from events.console.timeline.views import timeline
 
+from .health import health
 from .live import live
 
 app_name = "console"
 urlpatterns = [
     path("", admin.site.admin_view(dashboard), name="dashboard"),
+    path("events/health/", admin.site.admin_view(health), name="health"),
     path("events/live/", admin.site.admin_view(live), name="live"),
     path("events/problems/", admin.site.admin_view(problems), name="problems"),
     path(

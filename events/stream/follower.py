@@ -46,6 +46,7 @@ class Follower:
         self.recent = RecentBatches()
         self.epoch = 0
         self.polls = 0
+        self.polled_at = time.monotonic()
         self._changed = changed
         self._selections = selections
         self._sources: list[Source] = []
@@ -62,6 +63,11 @@ class Follower:
     def place(self) -> ResumeToken:
         """Where all that was published leads. Only once `ready`."""
         return ResumeToken(*(source.tracker.position for source in self._sources))
+
+    @property
+    def open_gaps(self) -> int:
+        """How many ranges of ids below those read may still be committed."""
+        return sum(len(source.tracker.gaps) for source in self._sources)
 
     def knows(self, place: ResumeToken) -> bool:
         """Whether what a reader there lacks can be read; else transactions may yet commit some."""
@@ -145,6 +151,7 @@ class Follower:
                 ]
                 await self._publish(connection, RecentBatch(source.topic, blocks, blocks[-1].place))
         self.polls += 1
+        self.polled_at = time.monotonic()
         return more
 
     async def _publish(self, connection: Connection, batch: RecentBatch) -> None:

@@ -84,6 +84,11 @@ class Hub:
         self._running: asyncio.Task[None] | None = None
         self._resting: set[asyncio.Task[None]] = set()
 
+    @property
+    def lag_seconds(self) -> float | None:
+        """How long ago the tables were read last; None while there are no streams."""
+        return None if self._running is None else time.monotonic() - self.follower.polled_at
+
     def has_room(self, user_id: object) -> bool:
         return (
             len(self.clients) < self.limits.clients
@@ -201,6 +206,11 @@ class Hub:
 
 
 _hubs: "WeakKeyDictionary[asyncio.AbstractEventLoop, Hub]" = WeakKeyDictionary()
+
+
+def hubs() -> list[Hub]:
+    """Return the hubs of this process, to look at from any thread."""
+    return list(_hubs.values())
 
 
 def current_hub() -> Hub:

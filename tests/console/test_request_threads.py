@@ -123,7 +123,7 @@ def test_who_waits_too_long_for_a_thread_is_answered_503(handler: Handler) -> No
         handler._threads.submit(free.wait)
 
     async def late() -> httpx.Response:
-        asking = asyncio.create_task(ask(handler, "/readyz"))
+        asking = asyncio.create_task(ask(handler, "/admin/"))
         await asyncio.to_thread(eventually, handler._threads._work_queue.qsize)
         free.set()
         return await asking

@@ -1,0 +1,1 @@
+"""Whether this process can serve, and what an operator must know or mend."""

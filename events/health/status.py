@@ -1,0 +1,152 @@
+"""What an operator must know: what is to be mended, how far the ids are, what waits, what grows."""
+
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, NamedTuple
+
+from django.db import DEFAULT_DB_ALIAS
+from django.utils import timezone
+
+from events import prerequisites
+from events.reading.raw_sql import read_rows
+from events.reading.time_limit import time_limit
+from events.stream.hub import hubs
+from sovi_events import database
+from sovi_events.settings import Settings
+from sovi_events.spool.store import Spool
+from sovi_events.statements import last_id
+
+TIMEOUT_SECONDS = 2.0
+ADVICE = "PostgreSQL is busy, or the event table is locked: try again."
+MONTH = timedelta(days=30)
+TEN_MILLION = 10_000_000
+
+IDS = f"""
+SELECT pg_get_serial_sequence('system_events', 'id'), ({last_id("system_events")}),
+       (SELECT max(id) FROM system_events)
+"""  # noqa: S608 - a constant
+
+# As PostgreSQL knows them since it last looked; a table that it never looked at is short.
+ROWS = """
+SELECT sum(reltuples)::bigint, min(reltuples) < 0 FROM (
+    SELECT relid FROM pg_partition_tree('system_events') WHERE isleaf
+    UNION SELECT 'system_events'::regclass
+) AS part JOIN pg_class ON oid = relid AND relkind = 'r'
+"""
+COUNT = "SELECT count(*) FROM system_events"
+
+# Few rows of a time come late, with higher ids: the first by time say where the ids of it begin.
+IDS_SINCE = f"""
+SELECT coalesce(({last_id("system_events")}) - min(id) + 1, 0), min(timestamp) FROM (
+    SELECT id, timestamp FROM system_events WHERE timestamp >= %s AND timestamp <= now()
+    ORDER BY timestamp LIMIT 1000
+) AS first
+"""  # noqa: S608
+
+
+class Ids(NamedTuple):
+    """How far the ids are: `last_id` is the last that `sequence` gave out, `highest_id` a row's."""
+
+    sequence: str | None
+    last_id: int
+    highest_id: int | None
+
+
+class Growth(NamedTuple):
+    """About how many events there are, how many came in 30 days, and when the table holds `next`.
+
+    `reached_at` is None where nothing came, or it is more than a century away.
+    """
+
+    rows: int
+    per_month: int
+    next: int
+    reached_at: datetime | None
+
+
+class Streams(NamedTuple):
+    """Of this process: how many are open, when the tables were read last, what may yet commit."""
+
+    open: int
+    lag_seconds: float | None
+    open_gaps: int
+
+
+class SpoolContents(NamedTuple):
+    """What waits on this host for the database; `problem` says why it can't be read."""
+
+    folder: str
+    events: int
+    since: datetime | None
+    dead_letters: int
+    used_bytes: int
+    limit_bytes: int
+    problem: str
+
+
+class Status(NamedTuple):
+    as_of: datetime
+    obstacles: list[prerequisites.Obstacle]
+    ids: Ids
+    growth: Growth
+    streams: Streams
+    spool: SpoolContents
+
+
+def read_status() -> Status:
+    """Raises `TookTooLong`."""
+    now = timezone.now()
+    with time_limit(TIMEOUT_SECONDS, advice=ADVICE):
+        run = partial(read_rows, using=DEFAULT_DB_ALIAS)
+        return Status(
+            now,
+            prerequisites.find(run),
+            Ids(*run(IDS)[0]),
+            _read_growth(run, now),
+            read_streams(),
+            read_spool(),
+        )
+
+
+def _read_growth(run: Callable[..., list[tuple[Any, ...]]], now: datetime) -> Growth:
+    [(rows, is_unknown)] = run(ROWS)
+    if is_unknown or rows is None:
+        [(rows,)] = run(COUNT)
+    [(came, first)] = run(IDS_SINCE, [now - MONTH])
+    # A table without a sequence says nothing of what came; a younger one than a month is rated.
+    came = min(max(came, 0), rows)
+    age = max(now - first, timedelta(days=1)) if first else MONTH
+    per_month = round(came * (MONTH / age))
+    following = (rows // TEN_MILLION + 1) * TEN_MILLION
+    months = (following - rows) / per_month if per_month else float("inf")
+    return Growth(rows, per_month, following, now + MONTH * months if months < 1200 else None)
+
+
+def read_streams() -> Streams:
+    found = hubs()
+    lags = [lag for hub in found if (lag := hub.lag_seconds) is not None]
+    return Streams(
+        sum(len(hub.clients) for hub in found),
+        max(lags, default=None),
+        sum(hub.follower.open_gaps for hub in found),
+    )
+
+
+def read_spool() -> SpoolContents:
+    settings = Settings.read()
+    spool = Spool(settings.spool_folder / database.identity(), settings.spool_bytes)
+    nothing = SpoolContents(str(spool.folder), 0, None, 0, 0, spool.limit_bytes, "")
+    try:
+        if not spool.exists():
+            return nothing
+        found = spool.contents()
+    except (OSError, sqlite3.Error) as error:
+        return nothing._replace(problem=str(error))
+    return nothing._replace(
+        events=found.events,
+        since=None if found.since is None else datetime.fromtimestamp(found.since, UTC),
+        dead_letters=found.dead_letters,
+        used_bytes=found.used_bytes,
+    )
