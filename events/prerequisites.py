@@ -39,8 +39,8 @@ WHERE to_regclass(name) IS NOT NULL
 """
 
 
-def find_rows_above(tables: Iterable[str]) -> str:
-    """What finds those of the tables, which must be there, that have ids above their sequence."""
+def find_rows_beside(tables: Iterable[str]) -> str:
+    """What finds those of the tables, which must be there, with ids that no sequence gave out."""
     return " UNION ALL ".join(
         f"""
 SELECT CASE WHEN newest >> 62 = 0 THEN 'behind' ELSE 'stray' END, name, '{table}', newest::text,
@@ -49,6 +49,11 @@ FROM (SELECT pg_get_serial_sequence('{table}', 'id') AS name, max(id) AS newest 
      AS followed
 WHERE CASE WHEN has_sequence_privilege(name, 'USAGE, SELECT')
            THEN newest > coalesce(pg_sequence_last_value(name::regclass), 0) END
+UNION ALL
+SELECT 'below', name, '{table}', oldest::text, '', quote_literal(name)
+FROM (SELECT pg_get_serial_sequence('{table}', 'id') AS name, min(id) AS oldest FROM {table})
+     AS followed
+WHERE oldest < 1 AND name IS NOT NULL
 """  # noqa: S608 - of `FOLLOWED`
         for table in tables
     )
@@ -102,6 +107,11 @@ _TEXTS = {
         "follows the table is sent what lies above the first id that is free.",
         "Run UPDATE {1} SET id = nextval({4}) WHERE id >= 1::bigint << 62.",
     ),
+    "below": (
+        "events.W013",
+        "The ids of {1} go down to {2}: who follows the table begins at 0, and isn't sent those.",
+        "Run UPDATE {1} SET id = nextval({4}) WHERE id < 1.",
+    ),
     "prepared": (
         "events.W003",
         "The prepared transaction {0} has been left behind since {1}: nobody sees what it wrote, "
@@ -124,7 +134,7 @@ def search() -> Generator[str | list[Obstacle], Sequence[tuple[str, ...]], None]
     """Yield the statements to run, each answered by its rows, and at last the obstacles."""
     rows = [*(yield FIND)]
     if tables := [name for (name,) in (yield FOLLOWED)]:
-        rows += yield find_rows_above(tables)
+        rows += yield find_rows_beside(tables)
     yield read(rows)
 
 

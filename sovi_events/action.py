@@ -9,7 +9,7 @@ from typing import Any
 
 from . import catalog
 from .errors import InvalidEvent
-from .following.position import MAX_ID
+from .following.position import MAX_ID, MIN_ID
 from .record import one_of
 from .storable import shown, storable_message
 
@@ -49,7 +49,7 @@ def library_parameters(
             raise InvalidEvent(f"{argument} must be text or None, not {shown(value)}")
     return parameters(
         # Beyond bigint there is no such event, and nothing to ask.
-        [event_id] if 0 < event_id <= MAX_ID else [],
+        [event_id] if MIN_ID <= event_id <= MAX_ID else [],
         actor=str(actor or _this_program()),
         actor_kind=one_of(kind_argument, kind, catalog.RESOLVERS),
         face="library",

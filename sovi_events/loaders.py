@@ -18,14 +18,15 @@ EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
 
 
 class NearestTimestamptz(TimestamptzLoader):
-    """Reads infinities, years beyond 9999 and years BC as the nearest time there is."""
+    """Reads a time at either end of the calendar, or beyond, as the nearest that every zone has."""
 
     def load(self, data: Buffer) -> datetime:
         try:
-            return super().load(data)
+            return min(max(super().load(data), EARLIEST), LATEST)
         except psycopg.DataError:
             text = bytes(data)
-            return EARLIEST if text.startswith(b"-") or text.endswith(b"BC") else LATEST
+            is_early = text.startswith((b"-", b"0001-")) or text.endswith(b"BC")
+            return EARLIEST if is_early else LATEST
 
 
 class TolerantJson(Loader):

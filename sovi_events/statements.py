@@ -229,7 +229,7 @@ SELECT CASE WHEN newest <= given THEN newest ELSE (
           FROM {table} WHERE id > given ORDER BY id LIMIT {RUN_IDS}) AS above
     WHERE start = given
 ) END
-FROM (SELECT (SELECT coalesce(max(id), 0) FROM {table}) AS newest,
+FROM (SELECT (SELECT greatest(max(id), 0) FROM {table}) AS newest,
              greatest(({last_id(table)}), {known}) AS given) AS seen
 """
 
@@ -237,7 +237,7 @@ FROM (SELECT (SELECT coalesce(max(id), 0) FROM {table}) AS newest,
 # And the highest there is.
 NEWEST_ID = f"""
 SELECT ({newest_id("system_events")}) AS newest,
-       (SELECT coalesce(max(id), 0) FROM system_events) AS highest
+       (SELECT greatest(max(id), 0) FROM system_events) AS highest
 """
 
 # INSERT and COPY lock the table before they draw an id, and let go once their rows are visible.

@@ -141,7 +141,9 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SCHEMA_PATH_PREFIX": "/api",
-    "PATH_CONVERTER_OVERRIDES": {"int": {"type": "integer", "format": "int64"}},
+    "PATH_CONVERTER_OVERRIDES": dict.fromkeys(
+        ("int", "event_id"), {"type": "integer", "format": "int64"}
+    ),
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
+import events.web.event_id  # noqa: F401 - registers its converter
 from events.models import EventAction, SystemEvent
 from events.models.action import REASON_LENGTH
 from events.reading.time_limit import NOTHING_CHANGED, TookTooLong, time_limit
@@ -51,7 +52,7 @@ class EventDetail(ActingAdmin):
     def get_urls(self) -> list[URLPattern]:
         return [
             path(
-                f"<int:event_id>/{action}/",
+                f"<event_id:event_id>/{action}/",
                 self.for_resolvers(self.act_view),
                 {"action": action},
                 name=f"events_systemevent_{action}",

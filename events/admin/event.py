@@ -96,12 +96,12 @@ class EventChangeList(BoundedChangeList):
                 self.place = str(read_now())
                 if not from_the_top:
                     for event_id in page.read(self.queryset, 1).values_list("pk", flat=True):
-                        self.newest_id = str(event_id)
+                        self.newest_id = str(max(event_id, 0))
         except TookTooLong as error:
             self.too_slow = str(error)  # so would be what follows
         super().get_results(request)
         if from_the_top and (rows := list(self.result_list)):
-            self.newest_id = str(rows[0].pk)
+            self.newest_id = str(max(rows[0].pk, 0))
 
     def read_page(self, offset: int) -> Iterable[SystemEvent]:
         ascending = self.queryset.query.order_by[:1] in (("pk",), ("id",))

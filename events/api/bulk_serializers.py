@@ -15,7 +15,7 @@ from events.models import BulkJob, EventAction
 from events.models.action import ACTOR_COLUMNS
 from events.web.permissions import VIEW_ACTION
 from sovi_events import catalog
-from sovi_events.following.position import MAX_ID
+from sovi_events.following.position import MAX_ID, MIN_ID
 
 from .filter_backend import filters_schema
 from .serializers import ActionSerializer, EventSerializer, TextField, TimestampField
@@ -34,7 +34,8 @@ class IdsField(serializers.ListField):
         if len(data) > MAX_IDS:
             raise ValidationError(f"The array may hold {MAX_IDS} ids, not {len(data)}.")
         for value in data:
-            if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= MAX_ID:
+            is_number = isinstance(value, int) and not isinstance(value, bool)
+            if not is_number or not MIN_ID <= value <= MAX_ID:
                 raise ValidationError(f"{json.dumps(value)[:40]} is not an event's id.")
         return list(dict.fromkeys(data))
 

@@ -3,16 +3,18 @@
 from dataclasses import replace
 
 from django.conf import settings
+from django.db.models import Min
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from rest_framework.request import Request
 
 from events.export.formats import FORMATS
 from events.export.pages import IdRange, read
+from events.models import SystemEvent
 from events.models.event import SystemEventQuerySet
 from events.reading.raw_sql import read_rows
 from sovi_events.following import settled
-from sovi_events.following.position import MAX_ID
+from sovi_events.following.position import MAX_ID, MIN_ID
 
 from .query import OneOfField, QuerySerializer, WholeNumberField
 
@@ -24,7 +26,7 @@ class ExportQuerySerializer(QuerySerializer):
     after_id = WholeNumberField(
         0,
         MAX_ID,
-        default=0,
+        required=False,
         help_text="Only events with a higher id: where another file ended.",
     )
     max_id = WholeNumberField(0, MAX_ID, required=False, help_text="Only events up to this id.")
@@ -41,8 +43,9 @@ def export_file(request: Request, events: SystemEventQuerySet) -> HttpResponseBa
     asked = ExportQuerySerializer.read(request.query_params)
     name = asked["format"]
     horizon = settled.read_horizon(read_rows)
+    first_id = SystemEvent.objects.aggregate(first=Min("pk"))["first"]
     extent = IdRange(
-        asked["after_id"],
+        asked.get("after_id", max(first_id or 1, MIN_ID + 1) - 1),
         min(asked.get("max_id", MAX_ID), horizon.id),
         min(asked.get("limit", MAX_ID), settings.SOVI_EXPORT_MAX_ROWS),
     )
@@ -55,6 +58,6 @@ def export_file(request: Request, events: SystemEventQuerySet) -> HttpResponseBa
         "Cache-Control": "no-store",
         "X-Accel-Buffering": "no",
     }
-    nothing = replace(extent, through_id=0)
+    nothing = replace(extent, through_id=extent.after_id)
     content = read(events, nothing if request.method == "HEAD" else extent, FORMATS[name])
     return StreamingHttpResponse(content, headers=headers)

@@ -4,6 +4,8 @@ from django.urls import path
 from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.routers import SimpleRouter
 
+import events.web.event_id  # noqa: F401 - registers its converter
+
 from .bulk_jobs import BulkJobViewSet
 from .docs import SchemaView
 from .errors import not_found

@@ -27,7 +27,7 @@ from events.web import event_json
 from events.web.names import refuse_names, shown_to
 from events.web.permissions import ADD, RESOLVE, VIEW
 from sovi_events import catalog
-from sovi_events.following.position import MAX_ID
+from sovi_events.following.position import MAX_ID, MIN_ID
 
 from .authentication import actor_of
 from .base import ApiViewSet, Operation
@@ -50,6 +50,7 @@ class EventViewSet(ListModelMixin, ApiViewSet[SystemEvent]):
     serializer_class = EventSerializer
     filter_backends = [EventFilterBackend]
     filterset_class = EventFilterSet
+    lookup_value_converter = "event_id"
     excluded_filters: tuple[str, ...] = ()
     pagination_class = EventPagination
     operations = {
@@ -169,7 +170,7 @@ class EventViewSet(ListModelMixin, ApiViewSet[SystemEvent]):
         by = actor_of(request)
         reason = ActionSerializer(data=read_object(request)).reason_given_by(by)
         event_id, operation = self.kwargs["id"], uuid.uuid4()
-        if event_id <= MAX_ID:  # beyond it there is none
+        if MIN_ID <= event_id <= MAX_ID:  # beyond it there is none
             with statement_limit(advice="Nothing was changed: try again."):
                 SystemEvent.objects.act(
                     action, [event_id], by=by, reason=reason, operation=operation

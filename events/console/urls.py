@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
+import events.web.event_id  # noqa: F401 - registers its converter
 from events.console.dashboard.views import dashboard
 from events.console.problems.views import problems, resolve
 from events.console.timeline.views import timeline
@@ -17,7 +18,7 @@ urlpatterns = [
     path("events/live/", admin.site.admin_view(live), name="live"),
     path("events/problems/", admin.site.admin_view(problems), name="problems"),
     path(
-        "events/problems/<int:event_id>/resolve/",
+        "events/problems/<event_id:event_id>/resolve/",
         admin.site.admin_view(resolve),
         name="resolve_problem",
     ),

@@ -21,7 +21,7 @@ from events.models import BulkJob, SystemEvent
 from events.models.actor import Actor
 from events.reading.time_limit import TookTooLong
 from sovi_events import catalog
-from sovi_events.following.position import MAX_ID
+from sovi_events.following.position import MAX_ID, MIN_ID
 
 from .progress import ProgressBar
 from .stopping import stopped_by_signals
@@ -36,8 +36,8 @@ def read_ids(text: str) -> list[int]:
         ids = [int(part) for part in text.split(",")]
     except ValueError:
         raise ArgumentTypeError("must be ids between commas") from None
-    if not all(0 < event_id <= MAX_ID for event_id in ids):
-        raise ArgumentTypeError("an id is a positive number")
+    if not all(MIN_ID <= event_id <= MAX_ID for event_id in ids):
+        raise ArgumentTypeError("an id has 64 bits at most")
     return ids
 
 

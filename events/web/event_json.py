@@ -14,7 +14,7 @@ from psycopg.adapt import Loader
 from psycopg.types.string import TextLoader
 
 from events.models.event import SystemEventQuerySet
-from sovi_events.following.position import MAX_ID
+from sovi_events.following.position import MAX_ID, MIN_ID
 from sovi_events.loaders import NearestTimestamptz, read_json
 from sovi_events.statements import COLUMNS
 
@@ -50,7 +50,7 @@ def read(events: SystemEventQuerySet) -> list[dict[str, Any]]:
 def read_one(event_id: int) -> dict[str, Any] | None:
     """Read an event likewise, without making its SQL anew."""
     # Beyond the column's type it would be compared as another, by no index.
-    found = _read(_ONE, [event_id]) if event_id <= MAX_ID else []
+    found = _read(_ONE, [event_id]) if MIN_ID <= event_id <= MAX_ID else []
     return found[0] if found else None
 
 
@@ -101,7 +101,8 @@ class _Instant(NearestTimestamptz):
     def load(self, data: Buffer) -> Any:
         text = bytes(data).decode()
         date, blank, time = text[:10], text[10:11], text[11:]
-        if blank != " " or not time.endswith("+00"):
+        # At either end of the calendar the loader clamps, as it does for every face.
+        if not "0001-01-02" <= date < "9999-12-31" or blank != " " or not time.endswith("+00"):
             return instant(super().load(data))
         clock, _, fraction = time[:-3].partition(".")
         return f"{date}T{clock}.{fraction:0<6}Z"

@@ -12,7 +12,8 @@ MAX_GAPS = 200
 
 What two readers have read, united, may need as many as both."""
 
-MAX_ID = 2**63 - 1
+MIN_ID, MAX_ID = -(2**63), 2**63 - 1
+"""Of an event. Readers of the table begin at 0: the sequence gives out none below."""
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ function resolve() {
 
 async function copy(row) {
   if (!row || !navigator.clipboard) return;
-  const id = link(row).getAttribute("href").match(/(\d+)\/change/)[1];
+  const id = link(row).getAttribute("href").match(/(-?\d+)\/change/)[1];
   try {
     const response = await fetch(`${said.dataset.api}/${id}`, { headers: { Accept: "application/json" } });
     if (!response.ok) throw new Error(response.statusText);

@@ -1,10 +1,12 @@
 """Rows that other programs may write and Python has no value for are shown, and hide no others."""
 
 import asyncio
+from typing import Any
 
 import psycopg
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test import Client
 from streaming import a_hub, collecting, until
 
@@ -20,6 +22,8 @@ ODD = {
         "'-infinity'",
         "'12000-01-01 00:00:00+00'",
         "'4713-01-01 00:00:00+00 BC'",
+        "'9999-12-31 23:59:59+00'",
+        "'0001-01-01 00:00:01+00'",
     ],
     "context": [
         "repeat('[', 3000)::text || repeat(']', 3000)",
@@ -117,6 +121,20 @@ def test_an_account_without_a_name_is_shown_by_its_id(admin_client: Client) -> N
         shown = admin_client.get(f"/admin/events/{page}/")
         assert shown.status_code == 200
         assert str(account_id) in shown.content.decode()
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Pacific/Kiritimati", "America/Los_Angeles"])
+def test_every_page_shows_them_in_any_time_zone(
+    odd_ids: list[int], admin_client: Client, settings: Any, zone: str
+) -> None:
+    settings.TIME_ZONE = zone
+    device = Device.objects.create(name="iPhone-A")
+    SystemEvent.objects.update(device=device, severity="error", resolved_at=F("timestamp"))
+    pages = ["", "events/systemevent/", "events/problems/", f"events/timeline/?device={device.pk}"]
+    pages += [f"events/device/{device.pk}/change/"]
+    pages += [f"events/systemevent/{event_id}/change/" for event_id in odd_ids]
+    for page in pages:
+        assert admin_client.get(f"/admin/{page}").status_code == 200, page
 
 
 def test_they_can_be_resolved(odd_ids: list[int]) -> None:

@@ -117,6 +117,44 @@ def test_an_id_near_the_last_there_is_is_given_back() -> None:
     assert list(SystemEvent.objects.values_list("pk", flat=True)) == [6]
 
 
+def test_ids_that_no_sequence_gives_out_are_shown_and_can_be_acted_on(admin_client: Client) -> None:
+    ids = [-(2**63) + 1, -5, 0, 2**53 + 1]
+    as_json: Any = {"content_type": "application/json"}
+    restore(ids[:3])
+    restore(ids[3:], last_id=2**53)
+    assert shown(admin_client, "/api/events") == ids[::-1]
+    assert exported(admin_client) == ids
+    assert exported(admin_client, "resolved=false&max_id=0") == ids[:3]
+    assert admin_client.get("/api/events/-5").json()["id"] == -5
+    assert [row["id"] for row in events.get_events()] == ids[::-1]
+    assert preview("resolve", {}).extent.rows == 4
+    assert sum(roll_up()) == 4
+    assert admin_client.get("/api/events/stats").json()["total"] == 4
+    for address in ["", "events/problems/", "events/systemevent/"]:
+        assert admin_client.get(f"/admin/{address}").status_code == 200, address
+    for event_id in ids:
+        page = f"/admin/events/systemevent/{event_id}/change/"
+        assert admin_client.get(page).status_code == 200
+    assert events.resolve(ids[0], "human")
+    assert admin_client.post("/api/events/-5/resolve", {}, **as_json).json()["resolved"] is True
+    body = {"ids": [0]}
+    answer = admin_client.post("/api/events/resolve", body, **as_json)
+    assert answer.json() == {"changed": [0], "count": 1}
+    admin_client.post("/admin/events/systemevent/0/reopen/")
+    assert not SystemEvent.objects.get(pk=0).resolved
+    found = {str(it.id) for it in check_database(None, ["default"])}
+    assert found == {"events.W010", "events.W013"}
+
+
+def test_a_problem_of_negative_ids_alone_can_be_resolved(admin_client: Client) -> None:
+    restore([-9, -5])
+    page = admin_client.get("/admin/events/problems/").content.decode()
+    assert "Resolve 2 events" in page
+    newest_id = page.partition('name="newest_id" value="')[2].partition('"')[0]
+    admin_client.post("/admin/events/problems/-5/resolve/", {"newest_id": newest_id})
+    assert not SystemEvent.objects.unresolved().exists()
+
+
 @pytest.mark.parametrize(
     ("change", "check"),
     [

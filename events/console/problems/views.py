@@ -130,7 +130,7 @@ def _shown(asked: EventFilter, named: Collection[str]) -> dict[str, Any]:
     return {
         # Only so far will nothing appear any more that this page hasn't shown.
         "settled_id": str(horizon.id),
-        "is_empty": not newest_id,
+        "is_empty": not found.rows and not SystemEvent.objects.exists(),
         "rows": [_row(problem, asked) for problem in found.rows],
         "kinds": found.kinds,
         "cut": found.cut,
@@ -139,7 +139,8 @@ def _shown(asked: EventFilter, named: Collection[str]) -> dict[str, Any]:
 
 
 def _newest_id() -> int:
-    return SystemEvent.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    newest = SystemEvent.objects.order_by("-pk").values_list("pk", flat=True).first()
+    return max(newest or 0, 0)
 
 
 def _row(problem: Problem, asked: EventFilter) -> dict[str, Any]:

@@ -16,7 +16,13 @@ SELECT current_setting('transaction_read_only') = 'off'
    AND pg_try_advisory_xact_lock(8317708086930599788)
 """
 
-MARK = "SELECT coalesce((SELECT event_id FROM event_rollup_mark), 0)"
+# Without a mark below the first event, of other programs too, whose ids may be negative.
+MARK = """
+SELECT coalesce(
+    (SELECT event_id FROM event_rollup_mark),
+    (SELECT greatest(least(min(id), 1), -9223372036854775807) - 1 FROM system_events)
+)
+"""
 
 MARK_AND_LAST_ID = f"SELECT ({MARK}), ({highest_id('system_events')})"  # noqa: S608
 
