@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from events.filters.event_filter import EventFilter
-from events.filters.subject_lookup import holding
+from events.filters.subject_lookup import gone, holding
 from events.models import SystemEvent
 from events.reading import page
 from events.reading.bounded_count import bounded_count
@@ -45,6 +45,14 @@ class SubjectAdmin(ReadOnlyAdmin):
         with suppress(ValueError):
             condition |= Q(pk=uuid.UUID(text))
         return queryset.filter(condition), False
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        """Return the row; one by its id alone where it is gone, and events of it are there."""
+        if row := super().get_object(request, object_id, from_field):
+            return row
+        with suppress(ValueError):
+            return next(iter(gone(self.model, uuid.UUID(object_id))), None)
+        return None
 
     def detail_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         if not request.user.has_perm(VIEW):

@@ -43,6 +43,15 @@ def accounts_named(text: str) -> Sequence[Account]:
     return _named(Account, text, name, names)
 
 
+def gone(model: type[Row], subject_id: uuid.UUID) -> list[Row]:
+    """Return one of this id alone whose row is gone, if events of it are there.
+
+    So it is where other programs delete devices, and their table of events has no foreign key.
+    """
+    subject: Any = model(pk=subject_id)
+    return [subject] if subject.events.exists() else []
+
+
 def is_uuid(text: str) -> bool:
     """Whether it is an id, not a name."""
     try:
@@ -70,7 +79,8 @@ def _named(
     """`names` are those a row may be called by in full; the first is the one `name` reads."""
     rows: QuerySet[Row] = model._default_manager.all()
     with suppress(ValueError):
-        return list(rows.filter(pk=uuid.UUID(text)))
+        subject_id = uuid.UUID(text)
+        return list(rows.filter(pk=subject_id)) or gone(model, subject_id)
     wanted = folded(text)
     if not wanted:
         return []

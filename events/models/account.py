@@ -22,7 +22,10 @@ class Account(models.Model):
         default_permissions = ("view",)
 
     def __str__(self) -> str:
-        return f"{readable(self.platform or '') or '?'}/{self.label}"
+        platform = readable(self.platform or "")
+        if not platform and not readable(self.username or ""):
+            return str(self.pk)
+        return f"{platform or '?'}/{self.label}"
 
     @property
     def label(self) -> str:
