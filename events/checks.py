@@ -5,6 +5,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.core.checks import CheckMessage, Debug, Error, Info, Tags, Warning, register
 from django.db import OperationalError, connections
 
@@ -33,6 +34,20 @@ def check_database(
                 )
             )
     return found
+
+
+@register(Tags.security, deploy=True)
+def check_allowed_hosts(app_configs: object, **kwargs: Any) -> list[CheckMessage]:
+    """Warn of a server that answers by any name: its links lead where a client says."""
+    if "*" not in settings.ALLOWED_HOSTS:
+        return []
+    return [
+        Warning(
+            "DJANGO_ALLOWED_HOSTS is *: requests for any host are answered.",
+            hint="List the names by which the server is reached.",
+            id="events.W005",
+        )
+    ]
 
 
 @register(Tags.database)

@@ -110,6 +110,18 @@ def test_the_first_user_is_the_one_the_environment_asks_for(serve: Start, port: 
     assert log_in(f"http://127.0.0.1:{port}", "ada", "lovelace-1843")
 
 
+def test_a_first_password_that_is_easily_guessed_is_taken_with_a_warning(
+    serve: Start, port: int
+) -> None:
+    asked = {"DJANGO_SUPERUSER_USERNAME": "ada", "DJANGO_SUPERUSER_PASSWORD": "secret"}
+    serving = serve(**asked)
+    serving.banner()
+    assert log_in(f"http://127.0.0.1:{port}", "ada", "secret")
+    output = serving.output_at_the_end(serving.stop(signal.SIGTERM))
+    assert "DJANGO_SUPERUSER_PASSWORD is easily guessed" in output
+    assert "too short" in output
+
+
 def test_the_lines_it_prints_work_when_pasted(
     serve: Start, scratch_database: str, port: int
 ) -> None:

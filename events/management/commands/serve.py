@@ -13,6 +13,8 @@ from typing import Any
 import uvicorn
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
 
@@ -99,8 +101,19 @@ class Command(BaseCommand):
         if not password:
             password = secrets.token_urlsafe(12)
             shown = f"{password}   (shown this once)"
+        else:
+            self._warn_of(password, users.model(username=username))
         users.create_superuser(username=username, email="", password=password)
         return username, f"{username} / {shown}"
+
+    def _warn_of(self, password: str, user: Any) -> None:
+        try:
+            validate_password(password, user)
+        except ValidationError as error:
+            self.stderr.write(
+                f"Warning: DJANGO_SUPERUSER_PASSWORD is easily guessed. {' '.join(error.messages)} "
+                "Change it at /admin/password_change/ before others can reach this server."
+            )
 
 
 class _Server(uvicorn.Server):
