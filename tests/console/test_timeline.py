@@ -185,6 +185,21 @@ def test_it_reads_the_subjects_events_of_the_period_the_latest_first(device: Dev
     assert read_events(DEVICE, device, DAY) == inside[::-1]
 
 
+def test_what_a_clock_that_is_ahead_says_is_shown_and_said(
+    admin_client: Client, device: Device
+) -> None:
+    now = timezone.now()
+    for minutes in (7, 9):
+        add("ahead", device=device, timestamp=now + timedelta(minutes=minutes, seconds=30))
+    page = unescape(text_of(admin_client.get(f"{TIMELINE}?device={device.pk}")))
+    assert "2 events are of times to come, the last in 9 min" in page
+    assert "Nothing was heard" not in page
+    assert page.count('<span class="ago"></span></td>') == 2  # for the script
+    assert "until now" not in page  # nobody knows for how long it was silent
+    [link] = re.findall(r'href="([^"]*)">Show them in the list', page)
+    assert text_of(admin_client.get(link)).count(">ahead<") == 2
+
+
 def test_it_is_read_by_an_index(device: Device) -> None:
     with CaptureQueriesContext(connection) as captured:
         read_events(DEVICE, device, DAY)

@@ -41,12 +41,16 @@ def drawn(
     events = events[:DRAWN_BOUND]
     if is_cut:
         # What lies before the oldest wasn't read: neither silence nor failure is known there.
-        period = Period(events[-1].timestamp, period.until)
+        oldest = min(events[-1].timestamp, period.until - timedelta(seconds=1))
+        period = Period(oldest, period.until)
     ascending = events[::-1]
+    ahead = [event for event in events if event.timestamp >= period.until]
     paired = outages(ascending)
     quiet = silences([event.timestamp for event in ascending], period)
     return {
         "count": len(events),
+        "ahead": len(ahead),
+        "ahead_by": ahead and in_words(ahead[0].timestamp - period.until),
         "is_cut": is_cut,
         "is_current": is_current,
         "drawn_since": event_html.moment(period.since),
@@ -68,13 +72,14 @@ def drawn(
         "outages_left_out": max(len(paired) - OUTAGES_BOUND, 0),
         "silences": [_silence(silence, period, is_current, is_cut) for silence in quiet],
         "legend": [event_html.badge(name) for name in layout.GRAVEST_FIRST],
-        "events": [_row(event) for event in events],
+        "events": [_row(event, is_ahead=event.timestamp >= period.until) for event in events],
     }
 
 
-def _row(event: SystemEvent) -> dict[str, Any]:
+def _row(event: SystemEvent, *, is_ahead: bool) -> dict[str, Any]:
+    shown = event_html.moment_and_ago if is_ahead else event_html.moment
     return {
-        "time": event_html.moment(event.timestamp),
+        "time": shown(event.timestamp),
         "severity": event_html.severity(event),
         "type": readable(event.event_type),
         "message": event_html.message_text(event, MESSAGE_LENGTH),

@@ -22,7 +22,12 @@ class Silence:
 
 
 def silences(instants: Sequence[datetime], period: Period) -> list[Silence]:
-    """The silences of a period with events at these instants, in order; at most `SHARE`."""
+    """The silences of a period with events at these instants, in order; at most `SHARE`.
+
+    Where one is of a clock that is ahead, nobody knows when the subject was heard last.
+    """
     least = (period.until - period.since) / SHARE
-    edges = pairwise([period.since, *sorted(instants), period.until])
+    inside = sorted(instant for instant in instants if instant < period.until)
+    end = [period.until] if len(inside) == len(instants) else []
+    edges = pairwise([period.since, *inside, *end])
     return [Silence(since, until) for since, until in edges if until - since >= least]

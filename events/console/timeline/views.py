@@ -99,28 +99,27 @@ def _page(
         "previous_url": timeline_url(here, period.since),
         "next_url": None if is_current else timeline_url(here, later if later < now else None),
         "list_url": list_url(
-            **about, since=period.since.isoformat(), until=period.until.isoformat()
+            **about,
+            since=period.since.isoformat(),
+            **({} if is_current else {"until": period.until.isoformat()}),
         ),
     }
     try:
-        events = read_events(sort, subject, period)
+        events = read_events(sort, subject, period, is_current=is_current)
     except TookTooLong:
         return {**context, "too_slow": True}
     return {**context, **drawn(about, chosen, period, events, is_current)}
 
 
-def read_events(sort: SubjectType, subject: Subject, period: Period) -> list[SystemEvent]:
+def read_events(
+    sort: SubjectType, subject: Subject, period: Period, *, is_current: bool = False
+) -> list[SystemEvent]:
     """The newest events about a subject in a period, the latest first; one more than are drawn.
 
-    Raises `TookTooLong`.
+    In the current one are those of clocks that are ahead of it, too. Raises `TookTooLong`.
     """
+    events = SystemEvent.objects.filter(**{sort.parameter: subject}, timestamp__gte=period.since)
+    if not is_current:
+        events = events.filter(timestamp__lt=period.until)
     with time_limit(TIMEOUT_SECONDS):
-        return list(
-            SystemEvent.objects.filter(
-                **{sort.parameter: subject},
-                timestamp__gte=period.since,
-                timestamp__lt=period.until,
-            )
-            .defer("context")
-            .order_by("-timestamp", "-pk")[: DRAWN_BOUND + 1]
-        )
+        return list(events.defer("context").order_by("-timestamp", "-pk")[: DRAWN_BOUND + 1])
