@@ -1,6 +1,7 @@
 """An event's context, laid out to be read."""
 
 import re
+from typing import NamedTuple
 
 from django.db.models import F, Func, TextField
 from django.db.models.functions import Left
@@ -20,18 +21,35 @@ TOKEN = re.compile(
 )
 
 
-def read_context(event_id: int) -> tuple[str, bool]:
-    """Return the context as indented JSON, "" without one, and whether it is cut.
+# The first of its texts, not too deep, that holds one.
+_TRACEBACK = """jsonb_path_query_first(%(expressions)s, '$.**{0 to 4} ? (
+    @.type() == "string" && @ like_regex "(Traceback|Stack) \\\\(most recent call last\\\\)")'
+) #>> '{}'"""
+
+
+class ContextText(NamedTuple):
+    """A context as indented JSON, "" without one; whether it is cut; a traceback in it, or ""."""
+
+    json: str
+    is_cut: bool
+    traceback: str
+
+
+def read_context(event_id: int) -> ContextText:
+    """Read it as text.
 
     PostgreSQL lays it out: what it stores can nest deeper, and hold longer numbers, than Python's
     parser takes.
     """
     pretty = Func(F("context"), function="jsonb_pretty", output_field=TextField())
+    traceback = Func(F("context"), template=_TRACEBACK, output_field=TextField())
     rows = SystemEvent.objects.filter(pk=event_id)
-    text = rows.values_list(Left(pretty, LENGTH_BOUND + 1), flat=True).first()
+    found = rows.values_list(Left(pretty, LENGTH_BOUND + 1), Left(traceback, LENGTH_BOUND)).first()
+    text, raised = found or (None, None)
     if text is None or text.split() in (["{}"], ["{", "}"], ["null"]):
-        return "", False
-    return re.sub(r"^ +", _halved, text[:LENGTH_BOUND], flags=re.M), len(text) > LENGTH_BOUND
+        return ContextText("", False, "")
+    json = re.sub(r"^ +", _halved, text[:LENGTH_BOUND], flags=re.M)
+    return ContextText(json, len(text) > LENGTH_BOUND, raised or "")
 
 
 def _halved(indent: re.Match[str]) -> str:

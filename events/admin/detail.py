@@ -22,9 +22,9 @@ from events.web.permissions import VIEW_ACCOUNT, VIEW_ACTION, VIEW_DEVICE
 from sovi_events import catalog
 from sovi_events.readable import readable
 
-from . import context_json
+from . import context_json, traceback
 from .actions import ActingAdmin
-from .folded import fold
+from .folded import LENGTH_BOUND, fold
 from .neighbours import around
 
 HISTORY_ROWS = 100
@@ -62,7 +62,9 @@ class EventDetail(ActingAdmin):
 
     def detail_context(self, request: HttpRequest, row: SystemEvent) -> dict[str, Any]:
         device, account, until = row.device_id, row.account_id, _until(row)
-        json, is_cut = context_json.read_context(row.pk)
+        context = context_json.read_context(row.pk)
+        # A queue's handler makes the traceback a part of the message.
+        raised = context.traceback or row.message[:LENGTH_BOUND]
         shows_history = request.user.has_perm(VIEW_ACTION)
         return {
             "title": str(row),
@@ -73,8 +75,10 @@ class EventDetail(ActingAdmin):
             "severity": event_html.severity(row),
             "state": event_html.state(row),
             "when": explanations(row),
-            "context_json": context_json.highlight(json),
-            "context_is_cut": is_cut,
+            "context_json": context_json.highlight(context.json),
+            "context_is_cut": context.is_cut,
+            "traceback": traceback.parse(raised),
+            "traceback_text": readable(raised),
             "latest": [event_html.cells(event) for event in around(row)],
             "current_pk": str(row.pk),
             "shows_history": shows_history,
