@@ -24,6 +24,14 @@ PREPARE_THRESHOLD = 5
 SERVER_GRACE_SECONDS = 1.0
 """How much later than its client the server gives a statement up."""
 
+ATTEMPTS = 3
+"""Of a statement that PostgreSQL wants sent again: a stricter isolation than ours is the default of
+some databases, and each statement here is a transaction of its own, so sending it again is safe."""
+SENT_AGAIN = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
+ISO_DATES = "SET DateStyle = ISO"
+"""What psycopg reads. Of all that roles and databases may set it alone is in its way; a pooler that
+lends sessions by the transaction keeps it for each of its clients, as it does no other."""
+
 Rows = list[dict[str, Any]]
 
 
@@ -46,11 +54,16 @@ class SharedConnection:
         """
         with self._lock, _translated():
             connection = self._usable()
-            try:
-                return connection.execute(statement, params, prepare=prepare).fetchall()
-            finally:
-                if connection.broken:
-                    self._connection = None
+            for attempt in range(1, ATTEMPTS + 1):
+                try:
+                    return connection.execute(statement, params, prepare=prepare).fetchall()
+                except SENT_AGAIN:
+                    if attempt == ATTEMPTS:
+                        raise
+                finally:
+                    if connection.broken:
+                        self._connection = None
+            raise AssertionError("unreachable")
 
     @property
     def session(self) -> object:
@@ -76,6 +89,8 @@ class SharedConnection:
                 row_factory=dict_row,
                 context=TOLERANT,
             )
+            if not has_iso_dates(self._connection):
+                self._connection.execute(ISO_DATES)
         return self._connection
 
     def _forget(self) -> None:
@@ -106,12 +121,17 @@ class AsyncSharedConnection:
         async with self._lock(loop):
             with _translated():
                 connection = await self._usable(loop)
-                try:
-                    cursor = await connection.execute(statement, params, prepare=prepare)
-                    return await cursor.fetchall()
-                finally:
-                    if connection.broken:
-                        del self._of_loop[loop]
+                for attempt in range(1, ATTEMPTS + 1):
+                    try:
+                        cursor = await connection.execute(statement, params, prepare=prepare)
+                        return await cursor.fetchall()
+                    except SENT_AGAIN:
+                        if attempt == ATTEMPTS:
+                            raise
+                    finally:
+                        if connection.broken:
+                            del self._of_loop[loop]
+                raise AssertionError("unreachable")
 
     @property
     def session(self) -> object:
@@ -148,6 +168,8 @@ class AsyncSharedConnection:
             self._of_loop[loop] = connection
             # A loop that ends can't be awaited any more: let go of the socket with it.
             weakref.finalize(loop, _finish, connection.pgconn, os.getpid())
+            if not has_iso_dates(connection):
+                await connection.execute(ISO_DATES)
         return connection
 
     def _forget(self) -> None:
@@ -208,6 +230,11 @@ def _parameters() -> dict[str, Any]:
     defaults = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "application_name": "sovi.events"}
     # Any text must fit, whatever PGCLIENTENCODING says of this program's terminal.
     return defaults | database.parameters() | {"client_encoding": "utf8"}
+
+
+def has_iso_dates(connection: psycopg.BaseConnection[Any]) -> bool:
+    """Whether the session writes times as psycopg reads them; asks nobody."""
+    return (connection.pgconn.parameter_status(b"DateStyle") or b"ISO").startswith(b"ISO")
 
 
 def is_stale(socket: int) -> bool:

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from psycopg import IsolationLevel
+
 from sovi_events import database
 from sovi_site import env
 from sovi_site.env import *  # noqa: F403 - its names are those of the settings
@@ -72,6 +74,9 @@ DATABASES = {
         "CONN_MAX_AGE": 0,
         "OPTIONS": {
             "pool": pool_options(env.SOVI_DATABASE_CONNECTIONS, env.SOVI_DATABASE_WAIT_SECONDS),
+            # Each statement must see what was committed before it, whatever the database's default
+            # is: else settled reading, which looks for open writers first, would pass over rows.
+            "isolation_level": IsolationLevel.READ_COMMITTED,
         },
     }
 }

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple, Self
 
-from django.db import connections, models
+from django.db import connections, models, transaction
 from django.db.models.functions import Now
 
 from events.filters.event_filter import EventFilter
@@ -134,10 +134,12 @@ class SystemEventQuerySet(models.QuerySet["SystemEvent"]):
         how many changed.
         """
         operation = uuid.uuid4()
-        return sum(
-            len(self.act(action, ids, by=by, reason=reason, operation=operation))
-            for ids in self.pending(action)._chunks_of_ids()
-        )
+        changed = 0
+        for ids in self.pending(action)._chunks_of_ids():
+            # Which says READ COMMITTED: who acts on the same rows is waited for.
+            with transaction.atomic(using=self.db):
+                changed += len(self.act(action, ids, by=by, reason=reason, operation=operation))
+        return changed
 
     def _chunks_of_ids(self) -> Iterable[list[int]]:
         # Up to the newest row of now: what comes later nobody has seen, and it might never end.

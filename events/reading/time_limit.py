@@ -25,6 +25,11 @@ ALONG_INDEXES = {"enable_sort": "off", "enable_bitmapscan": "off", **FROM_FIRST_
 that was last analysed when it was empty."""
 
 
+READ_COMMITTED = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
+"""So that who changes a row at once with another waits, and isn't refused, whatever the database's
+default is."""
+
+
 class TookTooLong(Exception):
     """A statement was stopped at its limit; the message says what may help."""
 
@@ -108,7 +113,8 @@ def statement_limit(
     def with_settings(
         execute: Any, sql: str, params: Any, many: bool, context: dict[str, Any]
     ) -> Any:
-        result = execute(f"SELECT {set_ours}; {sql}", params, many, context)
+        result = execute(f"{READ_COMMITTED}; SELECT {set_ours}; {sql}", params, many, context)
+        context["cursor"].nextset()
         context["cursor"].nextset()
         return result
 

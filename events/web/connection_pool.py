@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 
 from sovi_events import database
-from sovi_events.connection import is_stale
+from sovi_events.connection import ISO_DATES, has_iso_dates, is_stale
 from sovi_events.loaders import TOLERANT
 
 PATIENCE: dict[str, Any] = {
@@ -43,7 +43,10 @@ async def connect(application_name: str) -> psycopg.AsyncConnection[Any]:
         )
     )
     try:
-        return await asyncio.shield(opening)
+        connection = await asyncio.shield(opening)
+        if not has_iso_dates(connection):
+            await connection.execute(ISO_DATES)
+        return connection
     except asyncio.CancelledError:
         # Cancelled half-way, it would stay open until the garbage collector comes along.
         _unwanted.add(opening)

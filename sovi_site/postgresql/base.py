@@ -9,7 +9,7 @@ from psycopg_pool import PoolClosed, PoolTimeout
 
 from events.web.connection_pool import PATIENCE
 from sovi_events import database
-from sovi_events.connection import is_stale
+from sovi_events.connection import ISO_DATES, has_iso_dates, is_stale
 from sovi_events.loaders import NearestTimestamptz
 from sovi_events.settings import Settings
 
@@ -98,7 +98,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _configure_connection(self, connection: psycopg.Connection[Any]) -> bool:
         # Where Django does what is done once to each connection, whether or not it is a pool's.
         read_every_time(connection)
-        return bool(super()._configure_connection(connection))
+        is_changed = not has_iso_dates(connection)
+        if is_changed:
+            connection.execute(ISO_DATES)
+        return bool(super()._configure_connection(connection)) or is_changed
 
 
 def read_every_time(connection: psycopg.Connection[Any]) -> None:

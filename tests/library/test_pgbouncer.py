@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from killable import Killable
+from killable import ROOT, Killable
 from machine import Machine
 from patience import eventually
 
@@ -161,3 +161,24 @@ def test_a_crash_behind_the_pooler_loses_nothing(machine: Machine, killable: Kil
     killable.start()
     eventually(emit, "emit returns no id again")
     machine.await_exactly(emitted)
+
+
+@pytest.mark.usefixtures("pgbouncer")
+def test_defaults_of_the_database_change_nothing_and_no_session_is_left_changed(
+    machine: Machine,
+) -> None:
+    for default in ("datestyle = 'German, DMY'", "default_transaction_isolation = 'serializable'"):
+        machine.execute(f'ALTER DATABASE "{machine.dbname}" SET {default}')
+    producer = machine.producer()
+    event_id = producer.emit("read through a pooler", "error")
+    asked = "[row['timestamp'].year > 2000 for row in events.get_events(after_id=0)]"
+    assert producer.run(asked) == [True]
+    assert producer.run(f"events.resolve({event_id})") is True
+    page = "SystemEvent.objects.order_by('pk').first().timestamp.year > 2000"
+    script = f"from events.models import SystemEvent; print({page})"
+    shell = machine.start(ROOT / "manage.py", "shell", "--no-imports", "-c", script)
+    assert machine.finish(shell).strip() == "True"
+
+    with psycopg.connect(machine.url, autocommit=True, prepare_threshold=None) as other:
+        for name, default in {"DateStyle": "German, DMY", "statement_timeout": "0"}.items():
+            assert other.execute(f"SHOW {name}").fetchone() == (default,)
