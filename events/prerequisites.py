@@ -97,14 +97,14 @@ _TEXTS = {
     "behind": (
         "events.W010",
         "The ids of {1} go up to {2}, and its sequence {0} has given out {3} only: what it gives "
-        "out next is refused, or appears below what was read. Until then nobody who follows the "
-        "table is sent what lies above the first id that is free.",
+        "out next is refused, or appears below what was read; who follows the table is sent "
+        "nothing above the first free id.",
         "Run SELECT setval({4}, (SELECT max(id) FROM {1})).",
     ),
     "stray": (
         "events.W010",
-        "The ids of {1} go up to {2}, and its sequence {0} has given out {3} only: nobody who "
-        "follows the table is sent what lies above the first id that is free.",
+        "The ids of {1} go up to {2}, and its sequence {0} has given out {3} only: who follows "
+        "the table is sent nothing above the first free id.",
         "Run UPDATE {1} SET id = nextval({4}) WHERE id >= 1::bigint << 62.",
     ),
     "below": (

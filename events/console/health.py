@@ -4,7 +4,6 @@ from django.contrib import admin
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from events.health.status import read_status
@@ -18,7 +17,6 @@ def health(request: HttpRequest) -> HttpResponse:
     context = {
         **admin.site.each_context(request),
         "title": _("Health"),
-        "as_of": event_html.moment(timezone.now()),
     }
     try:
         status = read_status()
@@ -27,6 +25,7 @@ def health(request: HttpRequest) -> HttpResponse:
     else:
         context |= {
             **status._asdict(),
+            "as_of": event_html.moment(status.as_of),
             "reached_at": event_html.moment(status.growth.reached_at),
             "waiting_since": event_html.moment_and_ago(status.spool.since),
         }

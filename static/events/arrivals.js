@@ -1,14 +1,14 @@
 // Tells of events that arrived since the list was shown, without moving what is being read, and
 // shows on its rows what was resolved elsewhere.
 
-import { EventStream } from "./stream.js";
+import { EventStream, idOf } from "./stream.js";
 
 const COUNTED = 999;
 const news = document.getElementById("list-news");
 const title = document.title;
 const shown = new Set();
 for (const link of document.querySelectorAll("#result_list a[href*='/systemevent/']")) {
-  shown.add(Number(link.pathname.match(/\/(\d+)\/change\/$/)?.[1]));
+  shown.add(link.pathname.match(/\/(-?\d+)\/change\/$/)?.[1]);
 }
 const arrived = new Set();
 
@@ -42,7 +42,7 @@ function setResolved(id, resolved) {
 const stream = new EventStream(news.dataset.stream, { token: news.dataset.place });
 stream.addEventListener("event", (event) => {
   if (arrived.size > COUNTED) return;
-  const { id } = JSON.parse(event.detail);
+  const id = idOf(event.detail);
   if (shown.has(id)) return;
   arrived.add(id);
   announce();

@@ -1,7 +1,7 @@
 // The live tail. What arrives waits in one bounded queue and is shown batch by batch while the page
 // follows; when the queue is full the connection is given back, and its token brings the rest later.
 
-import { EventStream, showState } from "./stream.js";
+import { EventStream, idOf, showState } from "./stream.js";
 
 const ROWS_SHOWN = 1000;
 const ROWS_WAITING = 2000;
@@ -76,9 +76,10 @@ function row(json) {
   const badge = text(`severity severity-${kind}`, event.severity || "–");
   summary.append(time, badge, type, message, text("state", ""));
   details.append(summary);
-  details.dataset.id = event.id;
-  shown.set(event.id, details);
-  if (event.resolved) setResolved(event.id, true);
+  const id = idOf(json);
+  details.dataset.id = id;
+  shown.set(id, details);
+  if (event.resolved) setResolved(id, true);
   details.addEventListener("toggle", () => { if (details.children.length === 1) fill(details, event); });
   return details;
 }
@@ -95,8 +96,8 @@ function fill(details, event) {
   pre.tabIndex = 0;
   pre.textContent = JSON.stringify(event, null, 2);
   const link = document.createElement("a");
-  link.href = `${tail.dataset.event}${event.id}/change/`;
-  link.textContent = `${tail.dataset.open} #${event.id}`;
+  link.href = `${tail.dataset.event}${details.dataset.id}/change/`;
+  link.textContent = `${tail.dataset.open} #${details.dataset.id}`;
   details.append(pre, link);
 }
 
@@ -113,7 +114,7 @@ function show() {
       else tail.append(row(item));
     }
     while (tail.children.length > ROWS_SHOWN) {
-      shown.delete(Number(tail.firstElementChild.dataset.id));
+      shown.delete(tail.firstElementChild.dataset.id);
       tail.firstElementChild.remove();
     }
     if (items.length >= RUSH_ROWS) hideAbove(near);

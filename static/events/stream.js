@@ -5,6 +5,9 @@ const HIDDEN_MS = 10_000;
 const FIRST_RETRY_MS = 2_000;
 const LAST_RETRY_MS = 60_000;
 
+// An event's id, the first of its JSON, as text: beyond 2**53 a number would be another's.
+export const idOf = (json) => json.match(/"id":(-?\d+)/)[1];
+
 export class EventStream extends EventTarget {
   #source = null;
   #timer = 0;
@@ -16,7 +19,7 @@ export class EventStream extends EventTarget {
   state = "connecting";
 
   // Dispatches "event" (detail: the JSON text), "action" (detail: `name`, "resolved" or "reopened",
-  // and the events' `ids`), "state", and "reset" when events may be missing. A token is a position
+  // and the events' `ids`, text), "state", and "reset" when events may be missing. A token is a position
   // from an earlier stream, or an event's id. With a backlog in the address there is none at first:
   // `place`, where the page stood, is gone on from when the stream was live and brought nothing.
   constructor(address, { token = "", place = "" } = {}) {
@@ -49,7 +52,7 @@ export class EventStream extends EventTarget {
     for (const name of ["resolved", "reopened"]) {
       source.addEventListener(name, (message) => {
         this.#token = message.lastEventId;
-        const { ids } = JSON.parse(message.data);
+        const ids = message.data.match(/"ids":\[([^\]]*)\]/)[1].split(",");
         this.dispatchEvent(new CustomEvent("action", { detail: { name, ids } }));
       });
     }

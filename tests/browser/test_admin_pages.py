@@ -55,6 +55,7 @@ def fill(seen: Any, text: str = "Login failed: unexpected screen") -> dict[str, 
         "live": "/admin/events/live/?severity=error&highlight=failed&category=auth",
         "live without events": "/admin/events/live/?q=zzz",
         "live with an unreadable filter": "/admin/events/live/?severity=zzz",
+        "health": "/admin/events/health/",
         "problems": "/admin/events/problems/",
         "problems of one category": "/admin/events/problems/?severity=info&category=auth",
         "no problems": "/admin/events/problems/?category=zzz",
@@ -140,6 +141,7 @@ def test_axe_finds_nothing_on_a_phone(visit: Any) -> None:
     pages = fill(seen)
     for name in (
         "overview",
+        "health",
         "problems",
         "timeline of a device",
         "live",
