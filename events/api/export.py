@@ -1,5 +1,6 @@
 """`GET /api/events/export`: the events that match, as a file."""
 
+from codecs import BOM_UTF8
 from dataclasses import replace
 
 from django.conf import settings
@@ -18,11 +19,20 @@ from sovi_events.following.position import MAX_ID, MIN_ID
 
 from .query import OneOfField, QuerySerializer, WholeNumberField
 
+SWITCH = ["true", "false"]
 FILE_TYPES = [it.content_type.partition(";")[0] for it in FORMATS.values()]
 
 
 class ExportQuerySerializer(QuerySerializer):
     format = OneOfField(list(FORMATS), default="csv", help_text="Format.")
+    bom = OneOfField(
+        SWITCH, default="false", help_text="Begin a CSV with a byte order mark, for Excel."
+    )
+    large_integers = OneOfField(
+        ["number", "text"],
+        default="number",
+        help_text="How to write integers beyond 64 bits, which a context may hold.",
+    )
     after_id = WholeNumberField(
         0,
         MAX_ID,
@@ -42,6 +52,8 @@ def export_file(request: Request, events: SystemEventQuerySet) -> HttpResponseBa
     """Answer the events as a file, its head alone to HEAD. Raises `ValidationError`."""
     asked = ExportQuerySerializer.read(request.query_params)
     name = asked["format"]
+    file_format = FORMATS[name](large_integers_as_text=asked["large_integers"] == "text")
+    mark = BOM_UTF8 if name == "csv" and asked["bom"] == "true" else b""
     horizon = settled.read_horizon(read_rows)
     first_id = SystemEvent.objects.aggregate(first=Min("pk"))["first"]
     extent = IdRange(
@@ -52,12 +64,13 @@ def export_file(request: Request, events: SystemEventQuerySet) -> HttpResponseBa
     now = timezone.now()
     headers = {
         "Content-Disposition": f'attachment; filename="events-{now:%Y%m%dT%H%M%SZ}.{name}"',
-        "Content-Type": FORMATS[name].content_type,
+        "Content-Type": file_format.content_type,
         "X-Through-Id": str(extent.through_id),
         "X-Max-Rows": str(extent.max_rows),
         "Cache-Control": "no-store",
         "X-Accel-Buffering": "no",
     }
     nothing = replace(extent, through_id=extent.after_id)
-    content = read(events, nothing if request.method == "HEAD" else extent, FORMATS[name])
+    extent = nothing if request.method == "HEAD" else extent
+    content = read(events, extent, file_format, mark + file_format.head)
     return StreamingHttpResponse(content, headers=headers)

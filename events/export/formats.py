@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any, ClassVar
@@ -12,8 +13,13 @@ from sovi_events.statements import COLUMNS
 Event = dict[str, Any]
 """As `events.web.event_json.represent` returns it."""
 
-# What a spreadsheet takes for the beginning of a formula, OWASP's list.
-_RUNS = ("=", "+", "-", "@", "\t", "\r")
+# A formula, as OWASP lists them and in full width, where a cell begins: also behind a semicolon or
+# the end of a line, for other locales and broken cells. What is passed over may stand before it.
+_FORMULA = re.compile(
+    r"(^|[;\t\r\n])([\s\x00-\x1f\xad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*"
+    r"[=+\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b])|^(?=[\t\r\n])"
+)
+_INT64 = range(-(2**63), 2**63)
 
 
 class Format(ABC):
@@ -26,11 +32,20 @@ class Format(ABC):
     def lines(self, events: Iterable[Event]) -> bytes:
         """Return the lines of these events, UTF-8."""
 
+    def __init__(self, *, large_integers_as_text: bool = False) -> None:
+        """Many readers know no integers beyond 64 bits: these may be written as text."""
+        self._is_exact = not large_integers_as_text
+
+    def _json(self, value: Any) -> str:
+        written = value if self._is_exact else _narrowed(value)
+        return json.dumps(written, ensure_ascii=False, separators=(",", ":"))
+
 
 class CSV(Format):
     """RFC 4180 with a header, the context as JSON; a NULL is empty.
 
-    A text that a spreadsheet would run gets an apostrophe before it, as one types it there.
+    A text that a spreadsheet would run gets an apostrophe before it, as one types it there. With a
+    byte order mark Excel reads it as the UTF-8 that it is.
     """
 
     content_type = "text/csv; charset=utf-8; header=present"
@@ -40,7 +55,7 @@ class CSV(Format):
         file = io.StringIO()
         writer = csv.writer(file)
         for event in events:
-            row = event | {"context": _json(event["context"])}
+            row = event | {"context": self._json(event["context"])}
             writer.writerow(_cell(row[column]) for column in COLUMNS)
         return _encoded(file.getvalue())
 
@@ -51,10 +66,10 @@ class NDJSON(Format):
     content_type = "application/x-ndjson"
 
     def lines(self, events: Iterable[Event]) -> bytes:
-        return _encoded("".join(f"{_json(event)}\n" for event in events))
+        return _encoded("".join(f"{self._json(event)}\n" for event in events))
 
 
-FORMATS: dict[str, Format] = {"csv": CSV(), "ndjson": NDJSON()}
+FORMATS: dict[str, type[Format]] = {"csv": CSV, "ndjson": NDJSON}
 
 
 def _cell(value: Any) -> Any:
@@ -62,11 +77,18 @@ def _cell(value: Any) -> Any:
         return "true" if value else "false"
     if value is None or isinstance(value, int):
         return value
-    return f"'{value}" if value.startswith(_RUNS) else value
+    return _FORMULA.sub(r"\1'\2", value)
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+def _narrowed(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _narrowed(item) for key, item in value.items()}
+        case list():
+            return [_narrowed(item) for item in value]
+        case int() if value not in _INT64:
+            return str(value)
+    return value
 
 
 def _encoded(text: str) -> bytes:

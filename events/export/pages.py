@@ -35,16 +35,17 @@ class IdRange:
 
 
 async def read(
-    events: SystemEventQuerySet, extent: IdRange, file_format: Format
+    events: SystemEventQuerySet, extent: IdRange, file_format: Format, head: bytes
 ) -> AsyncGenerator[bytes, None]:
-    """Yield the file. Between the pages it holds no connection, and in a page ends with its task.
+    """Yield the file, which begins with `head`.
 
+    Between the pages it holds no connection, and in a page ends with its task.
     Raises psycopg.Error, and TimeoutError where PostgreSQL takes too long over the smallest page.
     """
     readers = _current_readers()
     try:
-        if file_format.head:
-            yield file_format.head
+        if head:
+            yield head
         after, left = extent.after_id, extent.max_rows
         rows, ids = FIRST_ROWS, FIRST_IDS
         while after < extent.through_id and left:

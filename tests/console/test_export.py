@@ -120,7 +120,13 @@ def test_csv_is_read_back_as_it_was(server, token: str) -> None:
     assert row["timestamp"] == event["timestamp"]
 
 
-@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize(
+    "begin",
+    [
+        *("=", "+", "-", "@", "\t", "\r", "\n", " =", "\n=", "\t@", "\xa0+", "\u200b=", "\ufeff-"),
+        *("\uff1d", "\uff0b", "\uff0d", "\uff20", "\u3000\uff1d", "\ufe66", "\x00="),
+    ],
+)
 def test_no_cell_is_run_by_a_spreadsheet(begin: str) -> None:
     text = f'{begin}HYPERLINK("http://x","y")'
     event = represent(
@@ -135,6 +141,37 @@ def test_no_cell_is_run_by_a_spreadsheet(begin: str) -> None:
         assert row["id"] == "-1"
         assert not row["context"].startswith(("=", "+", "-", "@", "\t", "\r"))
         assert json.loads(NDJSON().lines([event]))["message"] == text
+
+
+def test_no_cell_is_run_that_begins_elsewhere_for_another_locale() -> None:
+    event = represent(dict.fromkeys(COLUMNS) | {"id": 1, "timestamp": timezone.now()})
+    for text, neutral in (
+        (";=1+1", ";'=1+1"),
+        ("a; =1;b\n@c", "a;' =1;b\n'@c"),
+        ("a=1; b-2 @c\nd", "a=1; b-2 @c\nd"),
+    ):
+        line = CSV().lines([event | {"message": text}]).decode()
+        [cells] = csv.reader(io.StringIO(line, newline=""))
+        assert cells[COLUMNS.index("message")] == neutral
+
+
+def test_a_byte_order_mark_is_there_for_who_asks(server, token: str) -> None:
+    plain, marked = export(server.url, token), export(server.url, token, bom="true")
+    assert marked.content == b"\xef\xbb\xbf" + plain.content
+    assert export(server.url, token, bom="true", format="ndjson").content == b""
+
+
+def test_integers_beyond_64_bits_can_be_had_as_text(server, token: str) -> None:
+    context = {"n": [2**63 - 1, 2**63, -(2**63) - 1, {"deep": 10**30}], "is": True, "r": 0.5}
+    with writer(autocommit=True) as connection:
+        insert(connection, context=json.dumps(context))
+    exact = export(server.url, token, format="ndjson")
+    assert json.loads(exact.text)["context"] == context
+    narrow = json.loads(export(server.url, token, format="ndjson", large_integers="text").text)
+    numbers = [2**63 - 1, str(2**63), str(-(2**63) - 1), {"deep": str(10**30)}]
+    assert narrow["context"] == context | {"n": numbers}
+    [row] = csv.DictReader(io.StringIO(export(server.url, token, large_integers="text").text))
+    assert json.loads(row["context"]) == narrow["context"]
 
 
 def test_what_python_can_not_read_is_in_the_file_all_the_same(server, token: str) -> None:
@@ -380,6 +417,7 @@ def test_the_list_links_to_a_file_of_what_it_shows(admin_client: Client) -> None
     assert abs(timezone.now() - timedelta(hours=2) - since) < timedelta(minutes=1)
     assert shown["CSV"] == {
         "format": ["csv"],
+        "bom": ["true"],
         "severity": ["error"],
         "resolved": ["false"],
         "device_id": [str(phone.pk)],
