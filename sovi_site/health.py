@@ -24,9 +24,12 @@ async def readyz(scope: dict[str, Any], receive: Any, send: Any) -> None:
 async def _answer(scope: dict[str, Any], send: Any, status: int, body: bytes) -> None:
     headers = [
         (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(body)),
         (b"cache-control", b"no-store"),
     ]
+    if scope["method"] not in ("GET", "HEAD"):
+        status, body = 405, b'{"detail": "This is read by GET."}'
+        headers.append((b"allow", b"GET, HEAD"))
+    headers.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 

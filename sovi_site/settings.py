@@ -147,7 +147,13 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "SOVI Events",
     "DESCRIPTION": "Structured events of SOVI's subsystems: read, follow and resolve them.",
     "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SERVERS": [{"url": "/", "description": "Where this was read."}],
     "SERVE_INCLUDE_SCHEMA": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "events.api.schema_hooks.add_others",
+    ],
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SCHEMA_PATH_PREFIX": "/api",
     "PATH_CONVERTER_OVERRIDES": dict.fromkeys(

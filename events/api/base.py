@@ -21,6 +21,7 @@ class Operation(NamedTuple):
     permissions: tuple[str, ...]
     parameters: type[QuerySerializer] | None = None
     """Those beside the list's filters; None where there are no parameters at all."""
+    needs_body: bool = False
 
 
 class ApiViewSet(GenericViewSet[AnyModel]):

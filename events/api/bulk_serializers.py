@@ -56,8 +56,10 @@ class FiltersField(serializers.Field[Any, Any, Any, Any]):
 
 def _text(name: str, value: Any) -> str:
     if isinstance(value, str):
+        if not value.strip(", "):  # in an address it would not filter: all events were meant
+            raise ValidationError(f"{name} can't be empty: leave it out.")
         return value
-    if isinstance(value, bool):
+    if isinstance(value, bool) and name == "resolved":
         return str(value).lower()
     if isinstance(value, dict) and name == "context":
         return json.dumps(value)
@@ -71,7 +73,7 @@ class BulkActionSerializer(ActionSerializer):
         "additionalProperties": False,
         "oneOf": [
             {"required": ["ids"]},
-            {"required": ["filters"], "not": {"required": ["reason"]}},
+            {"required": ["filters"], "properties": {"reason": {"not": {}}}},
             {"required": ["token"]},
         ],
     }
@@ -79,7 +81,7 @@ class BulkActionSerializer(ActionSerializer):
         child=serializers.IntegerField(), min_length=1, max_length=MAX_IDS, required=False
     )
     filters = FiltersField(required=False)
-    token = TextField(required=False)
+    token = TextField(required=False, min_length=1)
 
     def validate(self, attrs: Any) -> Any:
         if sum(name in attrs for name in WHAT) != 1:

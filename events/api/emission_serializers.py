@@ -14,6 +14,7 @@ from sovi_events.record import NAME_CHARACTERS, Record, optional_uuid
 from .serializers import StrictSerializer
 
 MAX_EVENTS = 1000
+NOT_BLANK = r"\S"
 MAX_NAMED = 100
 """Events named in one refusal."""
 
@@ -21,16 +22,16 @@ MAX_NAMED = 100
 class EventInputSerializer(StrictSerializer):
     """An event to store."""
 
-    category = serializers.CharField(
-        min_length=1,
+    category = serializers.RegexField(
+        NOT_BLANK,
         max_length=NAME_CHARACTERS,
         help_text=f"{', '.join(catalog.CATEGORIES)}, or another.",
     )
     severity = serializers.ChoiceField(catalog.SEVERITIES)
-    event_type = serializers.CharField(
-        min_length=1, max_length=NAME_CHARACTERS, help_text="One of the catalog's, or another."
+    event_type = serializers.RegexField(
+        NOT_BLANK, max_length=NAME_CHARACTERS, help_text="One of the catalog's, or another."
     )
-    message = serializers.CharField(min_length=1)
+    message = serializers.RegexField(NOT_BLANK)
     device_id = serializers.UUIDField(required=False, allow_null=True, help_text="The device.")
     account_id = serializers.UUIDField(required=False, allow_null=True, help_text="The account.")
     context = serializers.DictField(  # type: ignore[assignment]  # Field has one of that name

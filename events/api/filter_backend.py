@@ -26,7 +26,7 @@ SCHEMAS: dict[type[Field], dict[str, Any]] = {
         "anyOf": [{"type": "string", "format": "uuid"}, {"type": "string", "enum": [NONE]}]
     },
     TrueFalseField: {"type": "boolean"},
-    InstantField: {"type": "string", "format": "date-time"},
+    InstantField: {"type": "string", "examples": ["2h", "2026-01-31T18:30:00Z"]},
     SearchField: {"type": "string", "maxLength": MAX_CHARACTERS},
 }
 """Of the other fields a value is any text."""
@@ -69,7 +69,7 @@ def filters_schema() -> dict[str, Any]:
     """Return the JSON schema of an object that holds filters."""
     properties: dict[str, Any] = {}
     for name, event_filter in EventFilterSet.base_filters.items():
-        one = _schema_of(event_filter.field)
+        one = {"minLength": 1, **_schema_of(event_filter.field)}
         several = {"oneOf": [one, {"type": "array", "items": one}]}
         properties[name] = several if EventFilterSet.takes_several(name) else one
     properties["context"] = {"type": "object", "additionalProperties": True}

@@ -62,6 +62,8 @@ class ApiSchema(AutoSchema):
         operation: dict[str, Any] | None = super().get_operation(*args)
         if operation is None:
             return None
+        if "requestBody" in operation:
+            operation["requestBody"]["required"] = self.view.operation.needs_body
         refusals = dict(REFUSALS)
         if self.view.detail:
             refusals |= REFUSALS_OF_ONE

@@ -90,7 +90,13 @@ class ActionSerializer(StrictSerializer):
     resolved_by = serializers.ChoiceField(
         catalog.RESOLVERS, required=False, help_text="Must be the kind of the credential used."
     )
-    reason = TextField(required=False, allow_blank=True, max_length=REASON_LENGTH, help_text="Why.")
+    reason = TextField(
+        required=False,
+        allow_blank=True,
+        trim_whitespace=False,  # it is counted as it was sent
+        max_length=REASON_LENGTH,
+        help_text="Why.",
+    )
 
     def reason_given_by(self, actor: Actor) -> str | None:
         """Check the body and return its reason.
@@ -103,7 +109,7 @@ class ActionSerializer(StrictSerializer):
             raise PermissionDenied(
                 f"This credential acts as {actor.kind}; it can't act as {claimed}."
             )
-        return self.validated_data.get("reason") or None
+        return self.validated_data.get("reason", "").strip() or None
 
 
 class RefusalSerializer(StrictSerializer):

@@ -60,12 +60,12 @@ class EventViewSet(ListModelMixin, ApiViewSet[SystemEvent]):
         "catalog": Operation("get_catalog", (VIEW,)),
         "statistics": Operation("count_events", (VIEW,), StatisticsQuerySerializer),
         "export": Operation("export_events", (VIEW,), ExportQuerySerializer),
-        "create": Operation("emit_events", (ADD,)),
+        "create": Operation("emit_events", (ADD,), needs_body=True),
         # Their answers hold events.
         "resolve": Operation("resolve_event", (VIEW, RESOLVE)),
         "reopen": Operation("reopen_event", (VIEW, RESOLVE)),
-        "resolve_many": Operation("resolve_events", (VIEW, RESOLVE)),
-        "reopen_many": Operation("reopen_events", (VIEW, RESOLVE)),
+        "resolve_many": Operation("resolve_events", (VIEW, RESOLVE), needs_body=True),
+        "reopen_many": Operation("reopen_events", (VIEW, RESOLVE), needs_body=True),
     }
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
