@@ -1,7 +1,8 @@
 // Tells of events that arrived since the list was shown, without moving what is being read, and
 // shows on its rows what was resolved elsewhere.
 
-import { EventStream, idOf } from "./stream.js";
+import { parse } from "./json.js";
+import { EventStream } from "./stream.js";
 
 const COUNTED = 999;
 const news = document.getElementById("list-news");
@@ -42,7 +43,7 @@ function setResolved(id, resolved) {
 const stream = new EventStream(news.dataset.stream, { token: news.dataset.place });
 stream.addEventListener("event", (event) => {
   if (arrived.size > COUNTED) return;
-  const id = idOf(event.detail);
+  const id = String(parse(event.detail).id);
   if (shown.has(id)) return;
   arrived.add(id);
   announce();

@@ -1,7 +1,9 @@
 // The live tail. What arrives waits in one bounded queue and is shown batch by batch while the page
 // follows; when the queue is full the connection is given back, and its token brings the rest later.
 
-import { EventStream, idOf, showState } from "./stream.js";
+import { indent, parse } from "./json.js";
+import { EventStream, showState } from "./stream.js";
+import { readable } from "./text.js";
 
 const ROWS_SHOWN = 1000;
 const ROWS_WAITING = 2000;
@@ -60,7 +62,8 @@ function mark(element) {
 }
 
 function row(json) {
-  const event = JSON.parse(json);
+  const event = parse(json);
+  const id = String(event.id);
   const details = document.createElement("details");
   const summary = document.createElement("summary");
   const time = document.createElement("time");
@@ -69,18 +72,18 @@ function row(json) {
   time.title = `${event.timestamp.replace("T", " ").slice(0, 19)} UTC`;
   time.textContent = clock.format(instant);
   const kind = known.has(event.severity) ? event.severity : "other";
-  const message = text("tail-message", event.message.trim() || tail.dataset.noMessage);
-  const type = text("tail-type", event.event_type);
+  const message = text("tail-message", readable(event.message).trim() || tail.dataset.noMessage);
+  message.dir = "auto";
+  const type = text("tail-type", readable(event.event_type) || "–");
   mark(message);
   mark(type);
-  const badge = text(`severity severity-${kind}`, event.severity || "–");
+  const badge = text(`severity severity-${kind}`, readable(event.severity) || "–");
   summary.append(time, badge, type, message, text("state", ""));
   details.append(summary);
-  const id = idOf(json);
   details.dataset.id = id;
   shown.set(id, details);
   if (event.resolved) setResolved(id, true);
-  details.addEventListener("toggle", () => { if (details.children.length === 1) fill(details, event); });
+  details.addEventListener("toggle", () => { if (details.children.length === 1) fill(details, json); });
   return details;
 }
 
@@ -91,10 +94,10 @@ function setResolved(id, resolved) {
   state.textContent = resolved ? tail.dataset.resolved : "";
 }
 
-function fill(details, event) {
+function fill(details, json) {
   const pre = document.createElement("pre");
   pre.tabIndex = 0;
-  pre.textContent = JSON.stringify(event, null, 2);
+  pre.textContent = indent(json);
   const link = document.createElement("a");
   link.href = `${tail.dataset.event}${details.dataset.id}/change/`;
   link.textContent = `${tail.dataset.open} #${details.dataset.id}`;

@@ -1,6 +1,7 @@
 // Keeps a page true: it is fetched anew every so often, and where it has a stream, when that tells
 // of events.
 
+import { tell } from "./server.js";
 import { EventStream, showState } from "./stream.js";
 import { showAgo } from "./times.js";
 
@@ -28,14 +29,16 @@ export function autoRefresh(applyUpdate, { everyMs = REGULAR_MS } = {}) {
     last = performance.now();
     try {
       const response = await fetch(location.href, { headers: { Accept: "text/html" } });
-      if (response.redirected) return location.reload(); // logged out
-      if (response.ok) {
+      if (response.redirected) tell("ended");
+      else if (!response.ok) tell("failing");
+      else {
+        tell("ok");
         const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
         if (applyUpdate(fresh) === false) return;
         showAgo();
       }
     } catch {
-      // The stream's state says that the server is away.
+      tell("away");
     }
     schedule(everyMs);
   }

@@ -1,6 +1,8 @@
 // The list by keyboard, and its rows as JSON. The keys can be turned off, as they must be for those
 // who dictate; the row with the focus is the current one.
 
+import { indent } from "./json.js";
+
 const said = document.getElementById("list-said");
 const help = document.getElementById("keys");
 const on = document.getElementById("keys-on");
@@ -43,7 +45,7 @@ async function copy(row) {
   try {
     const response = await fetch(`${said.dataset.api}/${id}`, { headers: { Accept: "application/json" } });
     if (!response.ok) throw new Error(response.statusText);
-    await navigator.clipboard.writeText(JSON.stringify(await response.json(), null, 2));
+    await navigator.clipboard.writeText(indent(await response.text()));
     say(row, said.dataset.copied);
   } catch {
     say(row, said.dataset.failed);

@@ -1,12 +1,11 @@
 // One connection to the event stream, whatever happens to it: states in words, given back while the
 // tab is hidden, resumed by its token, opened again after the server refused it.
 
-const HIDDEN_MS = 10_000;
+import { parse } from "./json.js";
+import { ask, tell } from "./server.js";
+
 const FIRST_RETRY_MS = 2_000;
 const LAST_RETRY_MS = 60_000;
-
-// An event's id, the first of its JSON, as text: beyond 2**53 a number would be another's.
-export const idOf = (json) => json.match(/"id":(-?\d+)/)[1];
 
 export class EventStream extends EventTarget {
   #source = null;
@@ -19,7 +18,7 @@ export class EventStream extends EventTarget {
   state = "connecting";
 
   // Dispatches "event" (detail: the JSON text), "action" (detail: `name`, "resolved" or "reopened",
-  // and the events' `ids`, text), "state", and "reset" when events may be missing. A token is a position
+  // and the events' `ids` as texts), "state", and "reset" when events may be missing. A token is a position
   // from an earlier stream, or an event's id. With a backlog in the address there is none at first:
   // `place`, where the page stood, is gone on from when the stream was live and brought nothing.
   constructor(address, { token = "", place = "" } = {}) {
@@ -36,6 +35,11 @@ export class EventStream extends EventTarget {
     this.#wanted = true;
     clearTimeout(this.#timer);
     this.#close();
+    if (document.hidden) {
+      // A browser opens few connections to one server: a tab nobody sees must not hold one.
+      this.#become("paused");
+      return;
+    }
     // A new EventSource sends no Last-Event-ID of its own.
     if (this.#token) this.#address.searchParams.set("last_event_id", this.#token);
     const source = new EventSource(this.#address);
@@ -44,6 +48,7 @@ export class EventStream extends EventTarget {
       this.#retryMs = FIRST_RETRY_MS;
       this.#token ||= this.#place;
       this.#become("live");
+      tell("ok");
     };
     source.onmessage = (message) => {
       this.#token = message.lastEventId;
@@ -52,7 +57,7 @@ export class EventStream extends EventTarget {
     for (const name of ["resolved", "reopened"]) {
       source.addEventListener(name, (message) => {
         this.#token = message.lastEventId;
-        const ids = message.data.match(/"ids":\[([^\]]*)\]/)[1].split(",");
+        const ids = parse(message.data).ids.map(String);
         this.dispatchEvent(new CustomEvent("action", { detail: { name, ids } }));
       });
     }
@@ -62,7 +67,7 @@ export class EventStream extends EventTarget {
     });
     source.onerror = () => {
       if (source.readyState === EventSource.CONNECTING) this.#become("reconnecting");
-      else this.#refused();
+      else this.#refused(source);
     };
   }
 
@@ -74,22 +79,19 @@ export class EventStream extends EventTarget {
   }
 
   // The server answered with an error (429 or 503, say): the browser gives up, we come back.
-  #refused() {
+  async #refused(source) {
     this.#become("disconnected");
+    const answer = await ask();
+    if (source !== this.#source) return; // another is open, or none wanted
+    tell(["ended", "forbidden"].includes(answer) ? answer : "ok");
     this.#timer = setTimeout(() => this.open(), this.#retryMs);
     this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
   }
 
   #visibilityChanged() {
     if (!this.#wanted) return;
-    clearTimeout(this.#timer);
-    if (document.hidden) {
-      // A browser opens few connections to one server: a tab nobody sees must not hold one.
-      this.#timer = setTimeout(() => { this.#close(); this.#become("paused"); }, HIDDEN_MS);
-    } else if (!this.#source || this.#source.readyState === EventSource.CLOSED) {
-      this.#become("connecting");
-      this.open();
-    }
+    if (!document.hidden) this.#become("connecting");
+    this.open();
   }
 
   #close() {

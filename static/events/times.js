@@ -4,13 +4,17 @@ const REFRESH_MS = 15_000;
 const STEPS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
 const texts = document.getElementById("relative-times").dataset;
 
-// In the largest unit that fits; what is to come, by clocks that disagree, is "now".
+const AHEAD_SECONDS = 60;
+
+// In the largest unit that fits. Of clocks that disagree a little, what is to come is "now".
 function ago(instant) {
   const seconds = Math.trunc((Date.now() - instant) / 1000);
-  const step = STEPS.find(([size]) => seconds >= size);
-  if (!step) return texts.now;
+  const away = Math.abs(seconds);
+  const step = STEPS.find(([size]) => away >= size);
+  if (!step || (seconds < 0 && away < AHEAD_SECONDS)) return texts.now;
   const [size, unit] = step;
-  return texts[unit].replace("%(count)s", String(Math.floor(seconds / size)));
+  const text = texts[unit].replace("%(count)s", String(Math.floor(away / size)));
+  return (seconds < 0 ? texts.ahead : texts.ago).replace("%(time)s", text);
 }
 
 export function showAgo() {
