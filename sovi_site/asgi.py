@@ -21,9 +21,10 @@ from events.stream.hub import current_hub  # noqa: E402
 from sovi_site.body_limit import BodyLimit  # noqa: E402
 from sovi_site.handler import Handler  # noqa: E402
 from sovi_site.health import PROBES  # noqa: E402
+from sovi_site.slow_clients import SlowClients  # noqa: E402
 
 handler = Handler()
-bounded_handler = BodyLimit(handler)
+guarded_handler = BodyLimit(SlowClients(handler))
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -70,16 +71,25 @@ async def _request(scope: dict[str, Any], receive: Any, send: Any) -> None:
         await probe(scope, receive, send)
         return
     complete = False
+    loop = asyncio.get_running_loop()
+    transport = getattr(getattr(send, "__self__", None), "transport", None)
+
+    def cut() -> None:
+        if isinstance(transport, asyncio.WriteTransport):
+            transport.abort()
 
     async def watched_send(message: Mapping[str, Any]) -> None:
         nonlocal complete
-        await send(message)
+        # Whoever takes nothing for so long is cut, and what makes the answer ends as if they left.
+        stalled = loop.call_later(settings.SOVI_STALL_SECONDS, cut)
+        try:
+            await send(message)
+        finally:
+            stalled.cancel()
         complete = message["type"] == "http.response.body" and not message.get("more_body", False)
 
-    await bounded_handler(scope, receive, watched_send)
+    await guarded_handler(scope, receive, watched_send)
     if not complete:
         # Cut in the middle: who does not read would keep the server from closing the connection.
-        transport = getattr(getattr(send, "__self__", None), "transport", None)
-        if isinstance(transport, asyncio.WriteTransport):
-            transport.abort()
-            await asyncio.sleep(0)  # lets the server notice
+        cut()
+        await asyncio.sleep(0)  # lets the server notice

@@ -87,6 +87,8 @@ try:
         keep_unresolved=_env.bool("SOVI_RETENTION_KEEP_UNRESOLVED", False),
     )
     SOVI_EXPORT_MAX_ROWS = _count("SOVI_EXPORT_MAX_ROWS", 1_000_000)
+    SOVI_BODY_SECONDS = _seconds("SOVI_BODY_SECONDS", 30.0, longest=600)
+    SOVI_STALL_SECONDS = _seconds("SOVI_STALL_SECONDS", 60.0, longest=600)
     SOVI_BULK_WATCH_SECONDS = _seconds("SOVI_BULK_WATCH_SECONDS", 10.0, longest=3600)
 except EnvError as error:
     raise ImproperlyConfigured(str(error)) from error

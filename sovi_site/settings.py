@@ -50,6 +50,7 @@ ASYNC_MIDDLEWARE = [
 
 ROOT_URLCONF = "sovi_site.urls"
 ASGI_APPLICATION = "sovi_site.asgi.application"
+HTTP_PROTOCOL = "sovi_site.http_protocol.TimedHTTPProtocol"
 
 TEMPLATES = [
     {

@@ -7,10 +7,12 @@ from django.conf import settings
 from django.db.models import Min
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
+from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 
 from events.export.formats import FORMATS
 from events.export.pages import IdRange, read
+from events.export.slots import counted, has_room
 from events.models import SystemEvent
 from events.models.event import SystemEventQuerySet
 from events.reading.raw_sql import read_rows
@@ -20,6 +22,7 @@ from sovi_events.following.position import MAX_ID, MIN_ID
 from .query import OneOfField, QuerySerializer, WholeNumberField
 
 SWITCH = ["true", "false"]
+AGAIN_SECONDS = 30
 FILE_TYPES = [it.content_type.partition(";")[0] for it in FORMATS.values()]
 
 
@@ -49,8 +52,12 @@ class ExportQuerySerializer(QuerySerializer):
 
 
 def export_file(request: Request, events: SystemEventQuerySet) -> HttpResponseBase:
-    """Answer the events as a file, its head alone to HEAD. Raises `ValidationError`."""
+    """Answer the events as a file, its head alone to HEAD. Raises `ValidationError` and
+    `Throttled`.
+    """
     asked = ExportQuerySerializer.read(request.query_params)
+    if not has_room(request.user.pk):
+        raise Throttled(AGAIN_SECONDS, "You have too many exports open at once.")
     name = asked["format"]
     file_format = FORMATS[name](large_integers_as_text=asked["large_integers"] == "text")
     mark = BOM_UTF8 if name == "csv" and asked["bom"] == "true" else b""
@@ -73,4 +80,5 @@ def export_file(request: Request, events: SystemEventQuerySet) -> HttpResponseBa
     nothing = replace(extent, through_id=extent.after_id)
     extent = nothing if request.method == "HEAD" else extent
     content = read(events, extent, file_format, mark + file_format.head)
+    content = counted(content, request.user.pk)
     return StreamingHttpResponse(content, headers=headers)

@@ -67,6 +67,8 @@ class ApiSchema(AutoSchema):
         refusals = dict(REFUSALS)
         if self.view.detail:
             refusals |= REFUSALS_OF_ONE
+        if self.view.action == "export":
+            refusals[429] = "The user has too many exports open at once."
         if self.method == "POST":
             refusals |= REFUSALS_OF_BODIES
         for status, description in refusals.items():

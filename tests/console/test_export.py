@@ -380,15 +380,21 @@ def test_a_lost_connection_to_postgresql_is_a_broken_transfer(server, token: str
 
 
 def test_many_exports_at_once_share_few_connections(server, token: str) -> None:
-    add_many(20_000, json.dumps({"text": "y" * 500}))
+    add_many(30_000, json.dumps({"text": "y" * 1000}))
     open_ones = [exporting(server.url, token) for _ in range(8)]
     answers = [opened.__enter__() for opened in open_ones]
-    for answer in answers:
-        next(answer.iter_raw(1024))
+    pieces = [answer.iter_raw(1024) for answer in answers]  # let go, one closes its connection
+    for piece in pieces:
+        next(piece)
     [(connections,)] = crowd.rows(EXPORTING)
     assert connections <= 4
+    # No more of one user's, and those of another.
+    refused = export(server.url, token, limit=1)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "30")
+    assert export(server.url, make_token("grace"), limit=1).status_code == 200
     for opened in open_ones:
         opened.__exit__(None, None, None)
+    eventually(lambda: export(server.url, token, limit=1).status_code == 200)
     eventually(lambda: crowd.rows(EXPORTING) == [(0,)])
 
 

@@ -17,6 +17,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
+from django.utils.module_loading import import_string
 
 from sovi_events.whole_number import whole_number
 
@@ -65,6 +66,7 @@ class Command(BaseCommand):
         url = f"http://{f'[{shown}]' if ':' in shown else shown}:{port_number}"
         config = uvicorn.Config(
             str(settings.ASGI_APPLICATION).replace(".application", ":application"),
+            http=import_string(settings.HTTP_PROTOCOL),
             host=host,
             port=port_number,
             log_config=None,
