@@ -141,8 +141,9 @@ class Client:
                 place = parse(self._token, place)
             except ValueError as error:
                 return self._reset(str(error))
-            if any(it.high > here.high for it, here in zip(place, follower.place, strict=True)):
-                for it, last_id in zip(place, await read_last_ids(readers), strict=True):
+            positions = zip(place.positions, follower.place.positions, strict=True)
+            if any(it.high > here.high for it, here in positions):
+                for it, last_id in zip(place.positions, await read_last_ids(readers), strict=True):
                     if it.high > last_id:
                         return self._reset(f"{it.high} is above the last id given, {last_id}")
         elif self._backlog:

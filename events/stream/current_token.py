@@ -2,10 +2,10 @@
 
 from events.reading.raw_sql import read_rows
 from sovi_events.following.position import Position
-from sovi_events.statements import gaps_below, newest_id
+from sovi_events.statements import gaps_below, newest_id, numbering
 
 from .resume_token import ResumeToken
-from .topics import TOPICS
+from .topics import EVENTS, TOPICS
 
 LOOKBACK_IDS = 5_000
 """How far below the newest id open transactions are looked for."""
@@ -19,8 +19,9 @@ transactions, and a position below them would have events come again that the pa
 def read_now() -> ResumeToken:
     """Return the place of a reader that is to read next; what it sees then may lie beyond."""
     newest = ", ".join(f"({newest_id(topic.table)})" for topic in TOPICS)
-    [highs] = read_rows(f"SELECT {newest}")
-    return ResumeToken(*map(_position, (topic.table for topic in TOPICS), highs))
+    [(*highs, name)] = read_rows(f"SELECT {newest}, ({numbering(EVENTS.table)})")
+    events, actions = map(_position, (topic.table for topic in TOPICS), highs)
+    return ResumeToken(events, actions, name)
 
 
 def _position(table: str, newest: int) -> Position:

@@ -62,7 +62,8 @@ class Follower:
     @property
     def place(self) -> ResumeToken:
         """Where all that was published leads. Only once `ready`."""
-        return ResumeToken(*(source.tracker.position for source in self._sources))
+        events, actions = self._sources
+        return ResumeToken(events.tracker.position, actions.tracker.position, events.numbering.name)
 
     @property
     def open_gaps(self) -> int:
@@ -71,7 +72,7 @@ class Follower:
 
     def knows(self, place: ResumeToken) -> bool:
         """Whether what a reader there lacks can be read; else transactions may yet commit some."""
-        pairs = zip(self._sources, place, strict=True)
+        pairs = zip(self._sources, place.positions, strict=True)
         return all(source.tracker.knows(position) for source, position in pairs)
 
     async def run(self) -> None:

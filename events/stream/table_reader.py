@@ -56,7 +56,7 @@ class Source:
     def __init__(self, topic: Topic, tracker: Tracker, now: Numbering) -> None:
         self.topic = topic
         self.tracker = tracker
-        self._numbering = now
+        self.numbering = now
         self._read_above = read_above(topic.table, topic.columns)
         self._read_late = read_late(topic.table, topic.columns)
 
@@ -81,8 +81,8 @@ class Source:
 
     async def is_void(self, connection: Connection) -> bool:
         """Whether the table is another than was read, or behind that: its sequence went back."""
-        now, before = await Numbering.read(self.topic, connection), self._numbering
-        self._numbering = now
+        now, before = await Numbering.read(self.topic, connection), self.numbering
+        self.numbering = now
         return now.name != before.name or now.last_id < before.last_id
 
     async def read(self, connection: Connection) -> Found:
@@ -106,7 +106,7 @@ class Source:
         async with connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(statement.encode(), params | {"limit": PAGE_ROWS})
             rows = await cursor.fetchall()
-        if any(row["numbering"] != self._numbering.name for row in rows):
+        if any(row["numbering"] != self.numbering.name for row in rows):
             raise Renumbered
         return {row["id"]: self.topic.content(row) for row in rows}
 

@@ -277,7 +277,7 @@ def test_a_polyfill_goes_on_where_it_was(server, token: str) -> None:
         query = {"last_event_id": ids[0], name: f"{ids[1]}.0", "r": "0.5", "evs_preamble": "2056"}
         with httpx.stream("GET", server.url + PATH, params=query, headers=headers) as answer:
             stream = Stream(answer)
-            assert stream.first.id == f"{ids[1]}.0"
+            assert str(stream.first.id).startswith(f"{ids[1]}.0")
             assert stream.event().json["id"] == ids[2]
     with open_stream(server.url, token, lastEventId="", _="123", r="1") as stream:
         assert str(stream.first.id).partition(".")[0] == str(ids[2])

@@ -190,7 +190,7 @@ def test_a_database_that_went_back_resets_the_clients() -> None:
             await until(lambda: len(one.ids) == 2)
             connection.execute("TRUNCATE system_events RESTART IDENTITY")
             await until(lambda: one.messages[-1].event == "reset")
-            assert one.token == "0.0"
+            assert str(one.token).startswith("0.0.")
             assert "behind" in one.messages[-1].json["reason"]
             assert insert(connection) == 1
             await until(lambda: one.ids[2:] == [1])
@@ -316,7 +316,7 @@ def test_a_token_that_lags_behind_what_the_filter_leaves_out_is_sent_once_and_la
             collecting(early, selection=selection(q="wanted")) as other,
         ):
             event_id = insert(connection, "not this one")
-            await until(lambda: other.token == f"{event_id}.0")
+            await until(lambda: str(other.token).startswith(f"{event_id}.0."))
             await until(lambda: late.follower.place == early.follower.place)
             await _hear(one, 5)
             await _hear(other, 5)
@@ -337,7 +337,7 @@ def test_one_that_catches_up_on_what_its_filter_leaves_out_hears_how_far_it_is(
             a_hub(token_seconds=0) as hub,
             collecting(hub, token="0", selection=selection(q="wanted")) as one,
         ):
-            await until(lambda: str(one.token) == f"{newest}.0")
+            await until(lambda: str(one.token).startswith(f"{newest}.0."))
             assert any(0 < int(it.partition(".")[0]) < newest for it in _ids(one))
 
     with writer(autocommit=True) as connection:
