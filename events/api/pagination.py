@@ -66,7 +66,9 @@ class PageQuerySerializer(QuerySerializer):
         required=False,
         help_text="Ascending from this id, settled events only: a loop misses nothing.",
     )
-    limit = WholeNumberField(1, MAX_LIMIT, default=LIMIT, help_text="Events on a page.")
+    limit = WholeNumberField(
+        1, MAX_LIMIT, default=LIMIT, help_text="Events on a page, fewer where they are large."
+    )
     cursor = ParsedField(
         Cursor.parse,
         required=False,
@@ -120,8 +122,8 @@ class EventPagination(BasePagination):
             beyond = {"id__gt" if is_upwards else "id__lt": cursor.id}
             events = events.filter(**beyond)
         # One row beyond the page tells whether there is another.
-        rows = _rows(events, limit + 1, ascending=is_upwards)
-        is_last, rows = len(rows) <= limit, rows[:limit]
+        rows, found = _read(events, limit + 1, ascending=is_upwards)
+        is_last, rows = found == len(rows) <= limit, rows[:limit]
         if is_upwards:
             rows.reverse()
         # Nothing beyond the place itself: turning round meets the row it was made from.
@@ -135,9 +137,9 @@ class EventPagination(BasePagination):
 
     def _read_after(self, events: SystemEventQuerySet, after_id: int, limit: int) -> list[Row]:
         horizon = settled.read_horizon(partial(read_rows, using=events.db))
-        found = events.filter(id__gt=after_id, id__lte=horizon.id)
-        rows = _rows(found, limit, ascending=True)
-        is_full = len(rows) == limit
+        settled_ones = events.filter(id__gt=after_id, id__lte=horizon.id)
+        rows, found = _read(settled_ones, limit, ascending=True)
+        is_full = found == limit or len(rows) < found
         next_after_id = rows[-1]["id"] if is_full else max(after_id, horizon.id)
         if is_full:
             self.next = self._address(after_id=next_after_id)
@@ -151,5 +153,5 @@ class EventPagination(BasePagination):
         return self.request.build_absolute_uri(f"?{query.urlencode()}")
 
 
-def _rows(events: SystemEventQuerySet, limit: int, *, ascending: bool = False) -> list[Row]:
-    return event_json.read(page.read(events, limit, ascending=ascending))
+def _read(events: SystemEventQuerySet, limit: int, *, ascending: bool) -> event_json.Page:
+    return event_json.read(page.read(events, limit, ascending=ascending), ascending=ascending)

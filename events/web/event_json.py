@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from django.core.exceptions import EmptyResultSet
@@ -18,6 +18,8 @@ from sovi_events.following.position import MAX_ID, MIN_ID
 from sovi_events.loaders import NearestTimestamptz, read_json
 from sovi_events.statements import COLUMNS
 
+PAGE_BYTES = 4 * 1024 * 1024
+"""What a page of events may come to, and one event more."""
 MAX_DEPTH = 100
 """Our library stores 20 levels; deeper ones of other programs would end a parser."""
 
@@ -38,13 +40,27 @@ def represent(row: Mapping[str, Any]) -> dict[str, Any]:
     return event
 
 
-def read(events: SystemEventQuerySet) -> list[dict[str, Any]]:
-    """Read events as `represent` returns them: what is text in JSON is never anything else."""
+class Page(NamedTuple):
+    """`found` is how many events there were to read; of very large ones fewer were."""
+
+    events: list[dict[str, Any]]
+    found: int
+
+
+def read(events: SystemEventQuerySet, *, ascending: bool = False) -> Page:
+    """Read events as `represent` returns them, by their ids, until they come to `PAGE_BYTES`.
+
+    What is text in JSON is never anything else.
+    """
     try:
         statement, params = events.query.sql_with_params()
     except EmptyResultSet:
-        return []
-    return _read(statement, params, using=events.db)
+        return Page([], 0)
+    order = "ASC" if ascending else "DESC"
+    sql = _PAGE.format(statement=statement, order=order)
+    rows = _read(sql, [*params, PAGE_BYTES], using=events.db)
+    found = [event.pop(_FOUND) for event in rows]
+    return Page(rows, found[0] if found else 0)
 
 
 def read_one(event_id: int) -> dict[str, Any] | None:
@@ -53,6 +69,18 @@ def read_one(event_id: int) -> dict[str, Any] | None:
     found = _read(_ONE, [event_id]) if MIN_ID <= event_id <= MAX_ID else []
     return found[0] if found else None
 
+
+_FOUND = "found"
+# PostgreSQL measures, so that what is too much never leaves it.
+_PAGE = f"""
+SELECT {", ".join(COLUMNS)}, {_FOUND} FROM (
+    SELECT *, count(*) OVER () AS {_FOUND},
+        sum(octet_length(message) + octet_length(coalesce(context, '{{{{}}}}')::text))
+            OVER (ORDER BY id {{order}} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+    FROM ({{statement}}) AS page
+) AS measured
+WHERE before IS NULL OR before < %s ORDER BY id {{order}}
+"""  # noqa: S608 - Django's SQL
 
 _ONE = f"SELECT {', '.join(COLUMNS)} FROM system_events WHERE id = %s"  # noqa: S608
 
@@ -64,7 +92,8 @@ def _read(
         for type_name, loader in _LOADERS.items():
             cursor.adapters.register_loader(type_name, loader)
         cursor.execute(statement, params)
-        read = [dict(zip(COLUMNS, row, strict=True)) for row in cursor.fetchall()]
+        names = [column.name for column in cursor.description]
+        read = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     for event in read:
         event["resolved"] = bool(event["resolved"])
         if event["context"] is None:

@@ -1,5 +1,6 @@
 """Walking the list: by cursor in both directions, and by `after_id` so that nothing is missed."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -12,6 +13,7 @@ from django.test import Client
 from queries import captured_queries
 
 from events.models import SystemEvent
+from events.web.event_json import PAGE_BYTES
 from sovi_events import database
 from sovi_events.following import settled
 
@@ -133,6 +135,37 @@ def test_a_page_holds_50_by_default_and_500_at_most(client: Client) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_page_of_large_events_ends_sooner_and_nothing_is_missed(client: Client) -> None:
+    sizes = [0, 0, 3_000_000, 9_000_000, 100, 2_500_000, 0, 1_500_000, 10]
+    ids = [
+        SystemEvent.objects.create(
+            category="x", severity="info", event_type="x", message="x", context={"x": size * "x"}
+        ).pk
+        for size in sizes
+    ]
+
+    def walk(address: str, step: str) -> list[list[int]]:
+        pages = []
+        while address:
+            page = client.get(address).json()
+            shown = page["results"]
+            pages.append([event["id"] for event in shown])
+            assert sum(len(json.dumps(event["context"])) for event in shown[:-1]) < PAGE_BYTES
+            address = page[step]
+        return pages
+
+    down = walk("/api/events?limit=500", "next")
+    assert [len(page) for page in down] == [6, 3]
+    assert sum(down, []) == ids[::-1]
+    second = client.get(client.get("/api/events?limit=500").json()["next"]).json()
+    back = walk(second["previous"], "previous")
+    assert sum(back[::-1], []) == down[0]
+    up = walk("/api/events?after_id=0&limit=500", "next")
+    assert [len(page) for page in up] == [4, 5]
+    assert sum(up, []) == ids
+    assert len(client.get("/api/events?limit=3").json()["results"]) == 3
+
+
 def test_after_id_walks_upwards_through_every_match(client: Client) -> None:
     add(3, "info")
     made = [pk for _ in range(3) for pk in (add(2)[-1], *add(1, "info"))]
