@@ -214,23 +214,29 @@ def numbering(table: str) -> str:
     )
 
 
-def newest_id(table: str, known: str = "0") -> str:
+def _end_of_run(table: str) -> str:
+    """The last row of an unbroken run above `given`: between them there is no id to be given out.
+
+    Of so many rows, which a reader that follows the table goes on from.
+    """
+    return f"""
+SELECT coalesce(max(id), given)
+FROM (SELECT id, id - row_number() OVER (ORDER BY id) AS start
+      FROM {table} WHERE id > given ORDER BY id LIMIT {RUN_IDS}) AS above
+WHERE start = given
+"""
+
+
+def newest_id(table: str) -> str:
     """The highest id to be seen below which the sequence gives out none any more.
 
     Rows above the sequence have ids given by hand, or it was not moved when they were restored: it
-    will still pass below them. Only those count that follow the last id given out in an unbroken
-    run, of which so many are looked at: between them there is no id to be given out. The run goes
-    on from `known`, where a reader has followed it so far.
+    will still pass below them. Only those count that follow the last id given out without a break.
     """
     return f"""
-SELECT CASE WHEN newest <= given THEN newest ELSE (
-    SELECT coalesce(max(id), given)
-    FROM (SELECT id, id - row_number() OVER (ORDER BY id) AS start
-          FROM {table} WHERE id > given ORDER BY id LIMIT {RUN_IDS}) AS above
-    WHERE start = given
-) END
-FROM (SELECT (SELECT greatest(max(id), 0) FROM {table}) AS newest,
-             greatest(({last_id(table)}), {known}) AS given) AS seen
+SELECT CASE WHEN newest <= given THEN newest ELSE ({_end_of_run(table)}) END
+FROM (SELECT (SELECT greatest(max(id), 0) FROM {table}) AS newest, ({last_id(table)}) AS given)
+     AS seen
 """
 
 
@@ -263,9 +269,12 @@ def highest_id(table: str) -> str:
 
 def read_above(table: str, columns: Sequence[str]) -> str:
     """What a follower has not read above its high id: the next `limit` rows, ascending."""
+    given = f"SELECT greatest(({last_id(table)}), %(high)s) AS given"
     return f"""
 SELECT {", ".join(columns)}, ({numbering(table)}) AS numbering FROM {table}
-WHERE id > %(high)s AND id <= ({newest_id(table, known="%(high)s")})
+WHERE id > %(high)s AND id <= (
+    SELECT ({_end_of_run(table)}) FROM ({given}) AS seen
+)
 ORDER BY id LIMIT %(limit)s
 """
 
