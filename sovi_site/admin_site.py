@@ -15,6 +15,14 @@ class EventsSite(AdminSite):
     # The header names the few pages there are; a side bar would take its room from the messages.
     enable_nav_sidebar = False
 
+    def password_change_done(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        from events.models import ApiToken
+
+        own = ApiToken.objects.filter(user=request.user).count()
+        return super().password_change_done(request, {"own_tokens": own, **(extra_context or {})})
+
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:

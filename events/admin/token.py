@@ -6,7 +6,14 @@ from django.contrib import admin, messages
 from django.contrib.admin.models import DELETION, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.db.models import QuerySet
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+)
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -17,7 +24,7 @@ from django.utils.translation import gettext_lazy
 
 from events.models import ApiToken
 from events.web import event_html
-from events.web.permissions import REVOKE
+from events.web.permissions import REVOKE, VIEW_TOKENS
 
 from .read_only import ReadOnlyAdmin
 
@@ -25,6 +32,8 @@ from .read_only import ReadOnlyAdmin
 @admin.register(ApiToken)
 class ApiTokenAdmin(ReadOnlyAdmin):
     """Who holds which token, and revoking it. `create_api_token` makes them and shows each once.
+
+    Everybody sees and revokes their own; who may view or delete tokens, those of others too.
 
     A token goes by its first characters here. Its primary key is the digest, which no page, address
     or log shows: that is why the admin's own pages of one row are left out.
@@ -43,20 +52,40 @@ class ApiTokenAdmin(ReadOnlyAdmin):
         view = self.admin_site.admin_view
         return [
             path("", view(self.changelist_view), name="events_apitoken_changelist"),
+            path("revoke-own/", view(self.revoke_own_view), name="events_apitoken_revoke_own"),
             path("<str:beginning>/revoke/", view(self.revoke_view), name="events_apitoken_revoke"),
         ]
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ApiToken]:
+        tokens: QuerySet[ApiToken] = ApiToken.objects.all()
+        return tokens if request.user.has_perm(VIEW_TOKENS) else tokens.filter(user=request.user)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.is_active
+
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         # A user with tokens can be deleted only by someone who may revoke them.
-        return request.user.has_perm(REVOKE)
+        is_own = obj is not None and obj.user_id == request.user.pk
+        return is_own or request.user.has_perm(REVOKE)
+
+    def revoke_own_view(self, request: HttpRequest) -> HttpResponse:
+        """Revoke all that the user has, at once."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        for token in ApiToken.objects.filter(user=request.user).select_related("user"):
+            self._revoke(request, token)
+        return HttpResponseRedirect(self.list_url)
 
     def revoke_view(self, request: HttpRequest, beginning: str) -> HttpResponse:
-        if not (self.has_view_permission(request) and self.has_delete_permission(request)):
-            raise PermissionDenied
         tokens = self.get_queryset(request).select_related("user")
         token = None if "\0" in beginning else tokens.filter(token_key=beginning).first()
         if token is None:
             raise Http404
+        if not self.has_delete_permission(request, token):
+            raise PermissionDenied
         if request.method == "POST":
             self._revoke(request, token)
             return HttpResponseRedirect(self.list_url)

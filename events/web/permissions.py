@@ -6,6 +6,7 @@ RESOLVE = "events.resolve_systemevent"
 VIEW_DEVICE = "events.view_device"
 VIEW_ACCOUNT = "events.view_account"
 VIEW_ACTION = "events.view_eventaction"
+VIEW_TOKENS = "events.view_apitoken"
 REVOKE = "events.delete_apitoken"
 
 VIEWING = (VIEW, VIEW_DEVICE, VIEW_ACCOUNT, VIEW_ACTION)
