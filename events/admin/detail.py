@@ -115,7 +115,10 @@ class EventDetail(ActingAdmin):
 
 def history_of(event: SystemEvent) -> list[tuple[EventAction, SafeString, str]]:
     """What was done about the event, the latest first, each with its time and face as shown."""
-    actions = EventAction.objects.about(event.pk).defer("events")[:HISTORY_ROWS]
+    actions = EventAction.objects.about(event.pk).defer("events")
+    if _tells_its_arrival(event):
+        actions = actions.filter(timestamp__gte=event.timestamp)
+    actions = actions[:HISTORY_ROWS]
     return [
         (
             action,
@@ -124,6 +127,16 @@ def history_of(event: SystemEvent) -> list[tuple[EventAction, SafeString, str]]:
         )
         for action in actions
     ]
+
+
+def _tells_its_arrival(event: SystemEvent) -> bool:
+    """Whether nothing was done about it before its time.
+
+    What was done before was done about a former event of the same id: ids are given out anew in a
+    table that was emptied. Not so where the producer's clock was ahead.
+    """
+    known_at = event.resolved_at or timezone.now()
+    return event.timestamp <= known_at
 
 
 def _until(event: SystemEvent) -> datetime | None:

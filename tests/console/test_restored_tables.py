@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 import psycopg
 import pytest
 from django.core.checks import Warning
 from django.test import Client
+from django.utils import timezone
 from streaming import Collector, a_hub, collecting, until, writer
 
 from events.bulk.preview import preview
@@ -176,6 +178,28 @@ def test_a_sequence_that_counts_down_or_has_ended_is_told(change: str, check: st
             connection.execute(
                 f"ALTER SEQUENCE {SEQUENCE} INCREMENT 1 NO CYCLE NO MINVALUE NO MAXVALUE RESTART"
             )
+
+
+def test_an_event_has_nothing_of_the_history_of_a_former_one(admin_client: Client) -> None:
+    restore([1], last_id=1)
+    assert events.resolve(1, "human", actor="grace", reason="of the former event")
+    assert events.reopen(1, "human", actor="grace", reason="of the former event")
+    page = "/admin/events/systemevent/1/change/"
+    assert "of the former event" in admin_client.get(page).content.decode()
+    with writer(autocommit=True) as connection:
+        a_new_numbering(connection, 1)
+    assert "of the former event" not in admin_client.get(page).content.decode()
+    assert events.resolve(1, "human", actor="ada", reason="of this one")
+    assert "of this one" in admin_client.get(page).content.decode()
+
+
+def test_an_event_of_a_clock_that_is_ahead_has_its_history(admin_client: Client) -> None:
+    restore([1], last_id=1)
+    SystemEvent.objects.update(timestamp=timezone.now() + timedelta(minutes=7))
+    page = "/admin/events/systemevent/1/change/"
+    for act in (events.resolve, events.reopen, events.resolve):
+        act(1, "human", actor="ada", reason="of this one")
+        assert "of this one" in admin_client.get(page).content.decode()
 
 
 def a_new_numbering(connection: psycopg.Connection, rows: int) -> None:
