@@ -10,6 +10,7 @@ from django.core.checks import CheckMessage, Debug, Error, Info, Tags, Warning, 
 from django.db import OperationalError, connections
 
 from events import prerequisites
+from events.adoption import grants, tables
 from events.indexes import CONTEXT_INDEX, MESSAGE_INDEX
 from events.reading.raw_sql import read_rows
 
@@ -18,13 +19,17 @@ from events.reading.raw_sql import read_rows
 def check_database(
     app_configs: object, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """Refuse a database that isn't PostgreSQL; warn of what hides events from their followers."""
+    """Refuse a database that isn't PostgreSQL, or whose tables or grants are not what we need.
+
+    `migrate` runs this before it changes anything. Warn of what hides events from followers.
+    """
     found: list[CheckMessage] = []
     for alias in databases or []:
         connection = connections[alias]
         if connection.vendor == "postgresql":
             with suppress(OperationalError):  # who needs the database will find it away
                 found += _check_following(alias) + _check_message_index(alias)
+                found += _check_tables(alias) or _check_grants(alias)
         else:
             found.append(
                 Error(
@@ -66,6 +71,43 @@ def check_context_index(
 def _check_following(alias: str) -> list[CheckMessage]:
     found = prerequisites.find(partial(read_rows, using=alias))
     return [Warning(it.message, hint=it.advice, id=it.id) for it in found]
+
+
+def _check_tables(alias: str) -> list[CheckMessage]:
+    found = tables.find_flaws(read_rows(tables.FIND, [list(tables.TYPES)], using=alias))
+    flaws: list[CheckMessage] = [Error(it.message, hint=it.cure, id="events.E002") for it in found]
+    elsewhere = read_rows(tables.ELSEWHERE, using=alias)
+    return [*flaws, *(_look_elsewhere(schema, is_usable) for schema, is_usable in elsewhere)]
+
+
+def _look_elsewhere(schema: str, is_usable: bool) -> CheckMessage:
+    if not is_usable:
+        return Error(
+            f"system_events stands in the schema {schema}, which this role may not use.",
+            hint="Let the owner of the tables run `manage.py grant_roles` for it.",
+            id="events.E003",
+        )
+    return Warning(
+        f"system_events stands in the schema {schema}, where this connection doesn't look: "
+        "`migrate` would make another.",
+        hint=f"ALTER ROLE CURRENT_USER SET search_path = {schema}; or, for this program alone, "
+        f"add options=-csearch_path%3D{schema} to DATABASE_URL.",
+        id="events.W006",
+    )
+
+
+def _check_grants(alias: str) -> list[CheckMessage]:
+    [(role,)] = read_rows("SELECT current_user::text", using=alias)
+    lacking = [it for it in grants.look_up(grants.WEB, role, using=alias) if not it.is_granted]
+    if not lacking:
+        return []
+    return [
+        Error(
+            f"The role {role} lacks {', '.join(map(str, lacking))}.",
+            hint=f"Let the owner of the tables run `manage.py grant_roles --web {role} --apply`.",
+            id="events.E003",
+        )
+    ]
 
 
 def _check_message_index(alias: str) -> list[CheckMessage]:

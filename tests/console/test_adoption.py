@@ -148,6 +148,29 @@ def test_the_table_can_be_adopted_in_stages(sovi: Database) -> None:
     ]
 
 
+def test_devices_without_a_name_are_refused_with_the_cure_before_anything_is_changed(
+    sovi: Database,
+) -> None:
+    sovi.session.execute("ALTER TABLE devices RENAME name TO label")
+    tables = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1"
+    before = sovi.rows(tables)
+    cure = "ALTER TABLE devices ADD COLUMN name text GENERATED ALWAYS AS (label) STORED"
+    with pytest.raises(AssertionError) as refusal:
+        sovi.manage("migrate")
+    assert "devices has no column name" in str(refusal.value)
+    assert cure in str(refusal.value)
+    assert sovi.rows(tables) == before
+
+    sovi.session.execute(cure.encode())
+    # Both names, and views of the owner's over them: adopted as they are.
+    sovi.session.execute("CREATE VIEW fleet AS SELECT id, label, name FROM devices")
+    shape = sovi.shape("devices", "accounts", EVENTS, "fleet")
+    sovi.manage("migrate")
+    assert sovi.is_migrated()
+    assert sovi.shape("devices", "accounts", EVENTS, "fleet") == shape
+    sovi.manage(*CHECK)
+
+
 def test_dbshell_opens_the_database_that_is_configured(sovi: Database) -> None:
     sovi.session.execute("CREATE TABLE mark_of_this_database ()")
     assert "mark_of_this_database" in sovi.manage("dbshell", "--", "-Atc", r"\dt")

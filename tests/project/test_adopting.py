@@ -106,6 +106,8 @@ class Adoption:
             "SPOOL_DIR": str(self.spool),
             "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
         }
+        for role in ("producer", "web"):
+            block = block.replace(f"--{role} {role}", f"--{role} {self.names[role]}")
         # Without a terminal nobody can be asked.
         block = block.replace("createsuperuser", "createsuperuser --noinput")
         done = subprocess.run(
@@ -181,13 +183,12 @@ def adopt(adoption: Adoption) -> str:
     """Do what the document says, in its order; return the token that it makes."""
     [events] = blocks("python")
     (adoption.project / "sovi" / "events.py").write_text(events)
-    migrate, first_user, _, _ = blocks("sh")
+    migrate, grants, first_user, _, _ = blocks("sh")
     adoption.shell(migrate)
-    # So that the document's grants alone decide.
+    # So that the command's grants alone decide.
     adoption.execute("REVOKE ALL ON system_events, devices, accounts FROM producer;", "owner")
     adoption.execute("REVOKE ALL ON SEQUENCE system_events_id_seq FROM producer;", "owner")
-    for grants in blocks("sql"):
-        adoption.execute(grants, "owner")
+    adoption.shell(grants)
     return adoption.shell(first_user).split()[-1]
 
 
@@ -231,7 +232,7 @@ def test_sovis_programs_go_on_as_they_are(adoption: Adoption) -> None:
     acted = adoption.rows("SELECT action, actor_kind, actor FROM event_actions ORDER BY id")
     assert acted[0] == ("resolve", "human", "ada")
     assert [action[:2] for action in acted[1:]] == [("reopen", "human")]
-    _, _, look, _ = blocks("sh")
+    _, _, _, look, _ = blocks("sh")
     assert "Nothing waits in" in adoption.shell(look)
 
 

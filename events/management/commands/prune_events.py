@@ -1,11 +1,15 @@
 """`manage.py prune_events`: delete events that are older than they are kept."""
 
 from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 from django.conf import settings
 from django.core.management.base import CommandError
+from django.db import ProgrammingError
 from django.utils import timezone
 
 from events.management.stopping import LongCommand
@@ -61,9 +65,21 @@ class Command(LongCommand):
         with one_at_a_time() as alone:
             if alone:
                 steps = ((it.deleted, f", up to {it.reached}") for it in prune(wanted, now))
-                self.run_to_end(steps, quiet=policy)
+                with _explained():
+                    self.run_to_end(steps, quiet=policy)
             elif not policy:
                 raise CommandError("Another process is deleting events; this one has not.")
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except ProgrammingError as error:
+        if not isinstance(error.__cause__, psycopg.errors.InsufficientPrivilege):
+            raise
+        reason = error.__cause__.diag.message_primary
+        raise CommandError(f"{reason}: run it as the owner of the tables.") from error
 
 
 def _asked_for(
