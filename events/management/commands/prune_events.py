@@ -13,6 +13,7 @@ from django.db import ProgrammingError
 from django.utils import timezone
 
 from events.management.stopping import LongCommand
+from events.retention.leftovers import prune_leftovers
 from events.retention.policy import Policy, parse_age
 from events.retention.pruning import count_due, one_at_a_time, prune
 from sovi_events import catalog
@@ -67,6 +68,7 @@ class Command(LongCommand):
                 steps = ((it.deleted, f", up to {it.reached}") for it in prune(wanted, now))
                 with _explained():
                     self.run_to_end(steps, quiet=policy)
+                    prune_leftovers(wanted, now)
             elif not policy:
                 raise CommandError("Another process is deleting events; this one has not.")
 
