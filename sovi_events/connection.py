@@ -14,7 +14,7 @@ import psycopg
 from psycopg.abc import Params
 from psycopg.rows import dict_row
 
-from . import database, settings
+from . import database, settings, statements
 from .errors import DatabaseUnavailable, EventsError, NotMigrated
 from .loaders import TOLERANT
 from .writing.bounded import BoundedConnection
@@ -26,8 +26,13 @@ SERVER_GRACE_SECONDS = 1.0
 
 ATTEMPTS = 3
 """Of a statement that PostgreSQL wants sent again: a stricter isolation than ours is the default of
-some databases, and each statement here is a transaction of its own, so sending it again is safe."""
-SENT_AGAIN = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
+some databases. Each statement here is a transaction of its own, so sending it again is safe."""
+SENT_AGAIN = (
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.UniqueViolation,  # the id of the record of an action: see `is_taken_action`
+)
+DRAW_ACTIONS = statements.draw_taken_ids("event_actions")
 ISO_DATES = "SET DateStyle = ISO"
 """What psycopg reads. Of all that roles and databases may set it alone is in its way; a pooler that
 lends sessions by the transaction keeps it for each of its clients, as it does no other."""
@@ -57,9 +62,11 @@ class SharedConnection:
             for attempt in range(1, ATTEMPTS + 1):
                 try:
                     return connection.execute(statement, params, prepare=prepare).fetchall()
-                except SENT_AGAIN:
+                except SENT_AGAIN as error:
                     if attempt == ATTEMPTS:
                         raise
+                    if is_taken_action(error):
+                        connection.execute(DRAW_ACTIONS)
                 finally:
                     if connection.broken:
                         self._connection = None
@@ -125,9 +132,11 @@ class AsyncSharedConnection:
                     try:
                         cursor = await connection.execute(statement, params, prepare=prepare)
                         return await cursor.fetchall()
-                    except SENT_AGAIN:
+                    except SENT_AGAIN as error:
                         if attempt == ATTEMPTS:
                             raise
+                        if is_taken_action(error):
+                            await connection.execute(DRAW_ACTIONS)
                     finally:
                         if connection.broken:
                             del self._of_loop[loop]
@@ -230,6 +239,14 @@ def _parameters() -> dict[str, Any]:
     defaults = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "application_name": "sovi.events"}
     # Any text must fit, whatever PGCLIENTENCODING says of this program's terminal.
     return defaults | database.parameters() | {"client_encoding": "utf8"}
+
+
+def is_taken_action(error: BaseException | None) -> bool:
+    """Whether an action has the id that the next one would get: a restore left the sequence."""
+    return (
+        isinstance(error, psycopg.errors.UniqueViolation)
+        and error.diag.constraint_name == statements.ACTIONS_KEY
+    )
 
 
 def has_iso_dates(connection: psycopg.BaseConnection[Any]) -> bool:

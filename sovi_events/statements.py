@@ -116,20 +116,30 @@ INSERT INTO event_receipts (id, event_ids) VALUES (%s, %s::int8multirange)
 RETURNING CASE WHEN %s THEN pg_notify('system_events', '') END
 """
 
-# Where rows with ids of their own stand from the sequence's last id on, up to the last of them. So
-# a table whose sequence was left behind by a restore takes events again.
-DRAW_TAKEN_IDS = """
+SKIPPED_IDS = 1_000_000
+"""How many ids are passed at once where rows have them already: in less than a second."""
+
+
+def draw_taken_ids(table: str) -> str:
+    """Where rows have the ids that the sequence gives next, draw those up to the last of them.
+
+    So a table whose sequence was left behind by a restore takes rows again.
+    """
+    return f"""
 SELECT count(nextval(name::regclass))
 FROM (SELECT name, pg_sequence_last_value(name::regclass) AS last
-      FROM pg_get_serial_sequence('system_events', 'id') AS name) AS sequence
+      FROM pg_get_serial_sequence('{table}', 'id') AS name) AS sequence
 CROSS JOIN LATERAL (
     SELECT id - last AS ids
-    FROM (SELECT id, lead(id) OVER (ORDER BY id) AS next FROM system_events
-          WHERE id >= last AND id <= last + %(limit)s) AS taken
+    FROM (SELECT id, lead(id) OVER (ORDER BY id) AS next FROM {table}
+          WHERE id >= last AND id <= last + {SKIPPED_IDS}) AS taken
     WHERE next IS DISTINCT FROM id + 1 ORDER BY id LIMIT 1
 ) AS run
 CROSS JOIN LATERAL generate_series(1, run.ids)
 """
+
+
+ACTIONS_KEY = "event_actions_pkey"
 
 SELECT_RECEIPT = "SELECT event_ids::text FROM event_receipts WHERE id = %s"
 

@@ -34,6 +34,8 @@ PRODUCER = (
     Right("SELECT", "system_events"),
     Right("UPDATE", "system_events", OUTCOME),
     Right("INSERT", "event_actions"),  # without it no event is resolved
+    Right("SELECT", "event_actions", "id"),  # to pass by ids that a restore brought
+    Right("USAGE", "event_actions", on_sequence=True),
 )
 # It changes no more of an event than who resolved it, and deletes none: that is its owner's.
 # Without the sequences the stream sends nothing.

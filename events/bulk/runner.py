@@ -3,12 +3,14 @@
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 
 import psycopg
-from django.db import InterfaceError, OperationalError
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError
 from django.utils import timezone
 
 from events.models import BulkJob
+from events.models.event import past_taken_ids
 from events.reading.time_limit import TookTooLong
 from sovi_events.storable import storable_message
 
@@ -56,7 +58,7 @@ def _run(job_id: int, interrupted: Callable[[], bool], on_progress: OnProgress) 
     while True:
         began = time.perf_counter()
         try:
-            job, is_full = run_chunk(job_id, size)
+            job, is_full = past_taken_ids(partial(run_chunk, job_id, size), using=DEFAULT_DB_ALIAS)
         except ConcurrentlyActedOn:
             continue  # the next attempt knows of it
         except (TookTooLong, OperationalError) as error:

@@ -1,15 +1,17 @@
 """Events, and the QuerySet that filters, emits and acts on them."""
 
 import uuid
-from collections.abc import Collection, Iterable, Sequence
-from typing import Any, NamedTuple, Self
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
+from typing import Any, NamedTuple, Self, TypeVar
 
-from django.db import connections, models, transaction
+from django.db import IntegrityError, connections, models, transaction
 from django.db.models.functions import Now
 
 from events.filters.event_filter import EventFilter
 from sovi_events import statements
 from sovi_events.action import parameters
+from sovi_events.connection import DRAW_ACTIONS, is_taken_action
 from sovi_events.readable import readable
 from sovi_events.record import Record
 
@@ -19,6 +21,8 @@ from .actor import Actor
 from .device import Device
 from .json import TolerantJSONField
 from .multirange import BooleanLookup
+
+T = TypeVar("T")
 
 CHUNK_ROWS = 1000
 """Rows changed by one transaction of a bulk action: short locks, and readers hardly wait."""
@@ -108,9 +112,13 @@ class SystemEventQuerySet(models.QuerySet["SystemEvent"]):
         One statement, part of the caller's transaction where there is one. Returns the ids changed.
         """
         params = _parameters(ids, by, reason, operation)
-        with connections[self.db].cursor() as cursor:
-            cursor.execute(STATEMENTS[action], params)
-            return [event_id for (event_id,) in cursor.fetchall()]
+
+        def execute() -> list[int]:
+            with connections[self.db].cursor() as cursor:
+                cursor.execute(STATEMENTS[action], params)
+                return [event_id for (event_id,) in cursor.fetchall()]
+
+        return past_taken_ids(execute, using=self.db)
 
     def act_on_many(
         self, action: str, ids: str, *, by: Actor, reason: str | None, operation: uuid.UUID
@@ -134,12 +142,16 @@ class SystemEventQuerySet(models.QuerySet["SystemEvent"]):
         how many changed.
         """
         operation = uuid.uuid4()
-        changed = 0
-        for ids in self.pending(action)._chunks_of_ids():
+
+        def act(ids: Sequence[int]) -> int:
             # Which says READ COMMITTED: who acts on the same rows is waited for.
             with transaction.atomic(using=self.db):
-                changed += len(self.act(action, ids, by=by, reason=reason, operation=operation))
-        return changed
+                return len(self.act(action, ids, by=by, reason=reason, operation=operation))
+
+        return sum(
+            past_taken_ids(partial(act, ids), using=self.db)
+            for ids in self.pending(action)._chunks_of_ids()
+        )
 
     def _chunks_of_ids(self) -> Iterable[list[int]]:
         # Up to the newest row of now: what comes later nobody has seen, and it might never end.
@@ -151,6 +163,21 @@ class SystemEventQuerySet(models.QuerySet["SystemEvent"]):
         while ids:
             yield ids
             ids = list(ascending.filter(pk__gt=ids[-1])[:CHUNK_ROWS])
+
+
+def past_taken_ids(act: Callable[[], T], *, using: str) -> T:
+    """Act; where an action has the id of its record already, draw past those and act again.
+
+    In a transaction of the caller's it acts once: that one is of no use after an error.
+    """
+    try:
+        return act()
+    except IntegrityError as error:
+        if connections[using].in_atomic_block or not is_taken_action(error.__cause__):
+            raise
+    with connections[using].cursor() as cursor:
+        cursor.execute(DRAW_ACTIONS)
+    return act()
 
 
 def _parameters(

@@ -19,8 +19,6 @@ from .refusal import Meaning, Run, is_taken_id, meaning
 COPY_ROWS = 500
 ATTEMPTS = 3
 """Where a device or account is unknown, an id is taken, or PostgreSQL asks for another."""
-SKIPPED_IDS = 1_000_000
-"""How many ids are passed at once where rows have them already: in less than a second."""
 PRUNE_ROWS = 1000
 RECEIPT_SECONDS = 30 * 24 * 3600.0
 """How long a receipt is kept."""
@@ -104,7 +102,7 @@ def draw_taken_ids(error: psycopg.Error, run: Run) -> bool:
     """
     if not is_taken_id(error, run):
         return False
-    run(statements.DRAW_TAKEN_IDS, {"limit": SKIPPED_IDS})
+    run(statements.draw_taken_ids("system_events"), {})
     return True
 
 

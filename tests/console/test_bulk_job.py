@@ -43,6 +43,18 @@ def test_it_resolves_all_that_matches_and_says_how_many() -> None:
     assert SystemEvent.objects.get(pk=matching[0]).resolved_at < job.previewed_at
 
 
+def test_ids_of_actions_that_a_restore_brought_are_passed_by() -> None:
+    for event_id in add_many(3):
+        act("resolve", [event_id])
+    add_many(2)
+    job = make_job()
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER SEQUENCE event_actions_id_seq RESTART")
+    done = run(job.pk)
+    assert done is not None
+    assert (done.state, done.changed) == (BulkJob.State.DONE, 2)
+
+
 def test_it_reopens_likewise() -> None:
     ids = add_many(300)
     SystemEvent.objects.filter(pk__in=ids[:200]).resolve(by=COLLEAGUE)

@@ -160,6 +160,15 @@ def test_a_null_resolved_counts_as_unresolved(side: Side) -> None:
     assert columns_of(event_id)[:2] == (True, "human")
 
 
+def test_ids_of_actions_that_a_restore_brought_are_passed_by(side: Side) -> None:
+    event_ids = [add() for _ in range(4)]
+    assert all(side.resolve(event_id, "human", "Ada") for event_id in event_ids[:3])
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as admin:
+        admin.execute("ALTER SEQUENCE event_actions_id_seq RESTART")
+    assert side.resolve(event_ids[3], "human", "Ada") is True
+    assert EventAction.objects.count() == 4
+
+
 def test_of_resolvers_at_once_exactly_one_is_recorded(side: Side) -> None:
     event_ids = [add() for _ in range(5)]
     together = threading.Barrier(6, timeout=DEADLINE_SECONDS)
