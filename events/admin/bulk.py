@@ -24,7 +24,7 @@ from events.filters.stored_filter import serialise
 from events.models import BulkJob, EventAction, SystemEvent
 from events.models.action import REASON_LENGTH
 from events.models.bulk_job import BulkJobQuerySet
-from events.reading.time_limit import TookTooLong
+from events.reading.time_limit import TookTooLong, statement_limit
 from events.web import event_html
 from events.web.names import refuse_names, shown_to
 from events.web.operator_form import actor_of, read_id, reason_of
@@ -124,7 +124,9 @@ class BulkJobAdmin(ResolvingAdmin):
             if max_id and read_id(max_id) is None:
                 query.appendlist(MAX_ID, max_id)  # refused with what else can't be read
             refuse_names(query, shown_to(request.user))
-            seen = preview(action, serialise(query), max_id=read_id(max_id))
+            with statement_limit():
+                filters = serialise(query)
+            seen = preview(action, filters, max_id=read_id(max_id))
         except InvalidQuery as error:
             context["problems"] = error.lines
         except TookTooLong:

@@ -24,7 +24,7 @@ from events.filters.search.query import quoted
 from events.models import SystemEvent
 from events.models.event import SystemEventQuerySet
 from events.reading import page
-from events.reading.time_limit import TookTooLong, time_limit
+from events.reading.time_limit import TookTooLong, statement_limit, time_limit
 from events.stream.current_token import read_now
 from events.web import event_html
 from events.web.links import event_url
@@ -79,7 +79,8 @@ class EventChangeList(BoundedChangeList):
             query = ""
         filterset = ListFilterSet(MultiValueDict({**given, "q": [query]}))
         try:
-            self.problems += filterset.problems
+            with statement_limit():  # names are looked up
+                self.problems += filterset.problems
         except TookTooLong as error:
             self.too_slow = str(error)
             return self.root_queryset.none()

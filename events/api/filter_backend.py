@@ -19,6 +19,7 @@ from events.filters.filterset import EventFilterSet
 from events.filters.query_string import read_query
 from events.filters.search.normalise import MAX_CHARACTERS
 from events.models.event import SystemEventQuerySet
+from events.reading.time_limit import statement_limit
 from events.web.names import refuse_names, shown_to
 
 SCHEMAS: dict[type[Field], dict[str, Any]] = {
@@ -41,14 +42,15 @@ class EventFilterBackend(DjangoFilterBackend):  # type: ignore[misc]  # no types
     def get_filterset(
         self, request: Request, queryset: SystemEventQuerySet, view: Any
     ) -> EventFilterSet:
-        """Return the filters, checked. Raises `events.filters.query_string.InvalidQuery`."""
+        """Return the filters, checked. Raises `InvalidQuery` and, of a name's, `TookTooLong`."""
         refuse_names(request.query_params, shown_to(request.user))
-        return read_query(
-            request.query_params,
-            queryset,
-            also=view.operation.parameters.names(),
-            without=view.excluded_filters,
-        )
+        with statement_limit():
+            return read_query(
+                request.query_params,
+                queryset,
+                also=view.operation.parameters.names(),
+                without=view.excluded_filters,
+            )
 
 
 def filter_parameters(excluded: Collection[str]) -> list[OpenApiParameter]:

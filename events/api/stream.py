@@ -20,6 +20,7 @@ from rest_framework.exceptions import ValidationError
 
 from events.filters.query_string import InvalidQuery, read_query
 from events.filters.search.normalise import named_subjects
+from events.reading.time_limit import TookTooLong, statement_limit
 from events.stream.client import Client
 from events.stream.hub import TooManyStreams, current_hub
 from events.stream.messages import retry
@@ -74,6 +75,8 @@ async def stream(request: HttpRequest) -> HttpResponseBase:
         asked = StreamQuerySerializer.read(query)
     except (psycopg.OperationalError, OperationalError, OSError):
         return _error(503, "The database cannot be reached.", Retry_After=str(AGAIN_SECONDS))
+    except TookTooLong as error:
+        return _error(503, str(error), Retry_After=str(AGAIN_SECONDS))
     except InvalidQuery as error:
         return JsonResponse(error.errors, status=400)
     except ValidationError as error:
@@ -108,7 +111,7 @@ def _without_polyfills(query: QueryDict) -> QueryDict:
 
 
 async def _select(query: QueryDict) -> Selection:
-    """Raises InvalidQuery."""
+    """Raises InvalidQuery and TookTooLong."""
     if any(map(named_subjects, query.getlist("q"))):
         return await asyncio.to_thread(_look_up, query)
     return _selection(query)
@@ -117,7 +120,8 @@ async def _select(query: QueryDict) -> Selection:
 def _look_up(query: QueryDict) -> Selection:
     """Make the selection of a search whose names are looked up, on a connection of Django's."""
     try:
-        return _selection(query)
+        with statement_limit():
+            return _selection(query)
     finally:
         connections.close_all()
 

@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
 from events.filters.query_string import InvalidQuery, read_query, with_offsets
-from events.reading.time_limit import TookTooLong, time_limit
+from events.reading.time_limit import TookTooLong, statement_limit, time_limit
 from events.stream.current_token import read_now
 from events.web.names import refuse_names, shown_to
 from events.web.permissions import VIEW
@@ -43,7 +43,8 @@ def live(request: HttpRequest) -> HttpResponse:
     }
     try:
         refuse_names(query, shown_to(request.user))
-        read_query(query)
+        with statement_limit():
+            read_query(query)
     except InvalidQuery as error:
         context["problems"] = error.lines
     else:

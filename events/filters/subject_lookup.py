@@ -24,7 +24,8 @@ READ_BOUND = 20_000
 def devices_named(text: str) -> Sequence[Device]:
     """The one with this id, else those of this name, else those whose name holds the text.
 
-    Names are compared as `folded`. At most one more than `MATCHES_BOUND`.
+    Names are compared as `folded`. At most one more than `MATCHES_BOUND`. The caller
+    limits the time.
     """
     return _named(Device, text, as_text("name"), lambda device: [device.name or ""])
 

@@ -19,7 +19,7 @@ from events.filters.query_string import InvalidQuery
 from events.filters.stored_filter import serialise
 from events.models import BulkJob, SystemEvent
 from events.models.actor import Actor
-from events.reading.time_limit import TookTooLong
+from events.reading.time_limit import TookTooLong, statement_limit
 from sovi_events import catalog
 from sovi_events.following.position import MAX_ID, MIN_ID
 
@@ -99,7 +99,9 @@ class BulkCommand(BaseCommand):
 
     def _act_on_all(self, query: QueryDict, by: Actor, reason: str | None) -> None:
         try:
-            seen = preview(self.action, serialise(query))
+            with statement_limit():
+                filters = serialise(query)
+            seen = preview(self.action, filters)
         except InvalidQuery as error:
             lines = (f"--{name}: {' '.join(reasons)}" for name, reasons in error.errors.items())
             raise CommandError("\n".join(lines)) from None

@@ -147,6 +147,29 @@ def test_a_locked_table_is_said_to_take_too_long_and_no_filter_blamed(
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"{LIST}?q=device:phone",
+        f"{LIST}?device=phone",
+        "/admin/events/live/?q=device:phone",
+        "/admin/events/timeline/?device=phone",
+        "/admin/events/device/?q=phone",
+        "/admin/events/bulkjob/preview/?action=resolve&q=device:phone",
+        "/api/events?q=device:phone",
+    ],
+)
+def test_a_name_is_looked_up_no_longer_than_the_limit(
+    admin_client: Client, settings: Any, address: str
+) -> None:
+    settings.SOVI_QUERY_TIMEOUT_SECONDS = 0.2
+    with psycopg.connect(database.connection_string()) as other:
+        other.execute("LOCK TABLE devices IN ACCESS EXCLUSIVE MODE")
+        page = unescape(admin_client.get(address).content.decode())
+    assert re.search("The database took too long|The query took longer than 0.2 s", page)
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_resolve_that_has_to_wait_keeps_its_reason(admin_client: Client, settings: Any) -> None:
     settings.SOVI_QUERY_TIMEOUT_SECONDS = 0.2
     event = add(severity="error")

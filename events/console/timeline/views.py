@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from events.filters.fields import InstantField
 from events.models import SystemEvent
-from events.reading.time_limit import TookTooLong, time_limit
+from events.reading.time_limit import TookTooLong, statement_limit, time_limit
 from events.web import event_html
 from events.web.links import list_url, timeline_url
 from events.web.names import shown_to
@@ -41,7 +41,8 @@ def timeline(request: HttpRequest) -> HttpResponse:
         "range": chosen,
     }
     try:
-        found = read_subject(request.GET, shown_to(request.user))
+        with statement_limit():
+            found = read_subject(request.GET, shown_to(request.user))
         until = InstantField(required=False).clean(request.GET.get("until", ""))
         if until is not None and not EARLIEST < until < LATEST:
             raise ValidationError(_("No event can be of that time."))
