@@ -26,7 +26,7 @@ from sovi_events.storable import storable_text
 # Of what the language is made of, so that chance finds its corners, and of anything else.
 PIECES = st.sampled_from(
     [*KEYS, "context", "error", "yes", "2h", "42", "human", "é", "x.y", " ", "\u3000", "\n"]
-    + [*'"\\-:<>=,.#', "\\\\", '\\"', '"a b"', "context.a", "\0", "\ud800"]
+    + [*'"“”„\\-:<>=,.#', "\\\\", '\\"', '"a b"', "context.a", "\0", "\ud800"]
 )
 TEXTS = st.one_of(st.text(), st.lists(PIECES, max_size=12).map("".join))
 STORABLE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
@@ -182,6 +182,7 @@ def test_each_form_of_a_term_is_read(text: str, what: Any) -> None:
         ("severity: error", 8, "After this comes a value"),
         ("severity:error,", 14, "After this comes a value"),
         ('severity:error"', 14, "Put a space here"),
+        ("device:“iPhone", 7, "The quote that closes this one is missing"),
         ("resolved:maybe", 9, "“maybe” is neither yes nor no"),
         ("resolved:yes,no", 12, "This takes a single value"),
         ("resolved_by:humans", 12, "“humans” is not one of human, llm_agent, auto"),
@@ -223,3 +224,19 @@ def test_every_example_of_the_guide_can_be_read() -> None:
         assert parse(text).terms, text
     named = " ".join(f"{text} {meaning}" for text, meaning in EXAMPLES)
     assert [key for key in KEYS if f"{key}:" not in named] == []
+
+
+@pytest.mark.parametrize(
+    "typed, meant",
+    [
+        ("device:“Ana’s iPhone”", 'device:"Ana’s iPhone"'),
+        ("-device:„a b“,c x", '-device:"a b",c x'),
+        ("“two words” type:x", '"two words" type:x'),
+        ("context.a:“3”", 'context.a:"3"'),
+        ("“unclosed", '"“unclosed"'),
+        ("say“x”", '"say“x”"'),
+    ],
+)
+def test_quotes_as_phones_type_them_are_quotes(typed: str, meant: str) -> None:
+    assert parse(typed) == parse(meant)
+    assert parse(str(parse(typed))) == parse(typed)

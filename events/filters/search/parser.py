@@ -5,7 +5,8 @@ term    = ["-"] ( word | quoted | "#" digits | key ":" values | path compared )
 path    = "context" { "." ( segment | quoted ) }
 compared = ":" values | ( ">" | ">=" | "<" | "<=" ) number
 values  = value { "," value }        value = bare | quoted
-quoted  = '"' ... '"', in which \\" is a quote, \\\\ a backslash, any other backslash itself
+quoted  = '"' ... '"', in which \\" is a quote, \\\\ a backslash, any other backslash itself;
+          or “ ... ”, as phones type it
 """
 
 import math
@@ -14,7 +15,17 @@ from typing import NoReturn
 
 from .error import SearchError
 from .keys import KEYS
-from .query import BARE_SEGMENT, BARE_VALUE, Column, Context, Search, SearchTerm, Value, Words
+from .query import (
+    BARE_SEGMENT,
+    BARE_VALUE,
+    QUOTES,
+    Column,
+    Context,
+    Search,
+    SearchTerm,
+    Value,
+    Words,
+)
 
 MAX_TERMS = 50
 MAX_PATH = 20
@@ -24,6 +35,7 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _SPACE = re.compile(r"\s*")
 _WORD = re.compile(r"\S+")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.S)
+_TYPOGRAPHIC = re.compile(rf"[{QUOTES}]([^{QUOTES}]+)[{QUOTES}](?=[\s,]|\Z)")
 _ESCAPED = re.compile(r'\\(["\\])')
 _ID = re.compile(r"#(\d+)(?!\S)", re.ASCII)
 _BOOLEAN = re.compile(r"(OR|AND|NOT|\|\|?|&&?)(?!\S)")
@@ -78,6 +90,9 @@ class _Reader:
             phrase = self.quoted()
             self.end_of_term()
             return Words(phrase)
+        if found := self.match(_TYPOGRAPHIC):
+            self.end_of_term()
+            return Words(found[1])
         start = self.at
         if found := self.match(_ID):
             return Column("id", (self.checked("id", found[1], start),))
@@ -156,6 +171,10 @@ class _Reader:
         start = self.at
         if self.ahead('"'):
             return Value(self.quoted(), is_text=True, position=start)
+        if found := self.match(_TYPOGRAPHIC):
+            return Value(found[1], is_text=True, position=start)
+        if any(map(self.ahead, QUOTES)):
+            self.fail("The quote that closes this one is missing.", start)
         found = self.match(BARE_VALUE)
         if not found:
             self.fail("After this comes a value, without a space.", start - 1)

@@ -3,7 +3,10 @@
 import re
 from dataclasses import dataclass, field
 
-BARE_VALUE = re.compile(r'[^\s",]+')
+QUOTES = "“”„"
+"""What phones make of the quotes that are typed."""
+
+BARE_VALUE = re.compile(rf'[^\s",{QUOTES}][^\s",]*')
 BARE_SEGMENT = re.compile(r'[^\s":<>=,.]+')
 _BARE_WORD = re.compile(r"[^\W_][\w/.%@+-]*")
 
