@@ -65,6 +65,7 @@ def _seen(preview: Preview) -> dict[str, Any]:
         "first_id": preview.first_id,
         "last_id": preview.last_id,
         "action_id": preview.action_id,
+        "numbering": preview.numbering,
         "previewed_at": preview.moment,
         "expected": preview.extent.rows,
         "expected_is_exact": preview.extent.exact,

@@ -28,6 +28,10 @@ WAIT_SECONDS = 1.0
 """For open transactions, such as a chunk of another job, to end."""
 SAMPLE_ROWS = 10
 
+BEFORE = f"""
+SELECT ({statements.newest_id("event_actions")}), ({statements.numbering("system_events")})
+"""  # noqa: S608
+
 COUNT_OF = """
 SELECT severity, count(*) FROM ({some}) AS counted (severity)
 GROUP BY severity ORDER BY count(*) DESC, severity
@@ -61,7 +65,7 @@ class Preview:
     It ends at `last_id`, which is settled: nothing will appear below. `complete` is false where
     newer events are left out because an open transaction may still write between them. `sample`
     holds the newest, None where finding them took too long; `oldest` likewise. `action_id` is the
-    last action known, `first_id` at or below the first event.
+    last action known, `first_id` at or below the first event, `numbering` that of the ids.
     """
 
     action: str
@@ -70,6 +74,7 @@ class Preview:
     first_id: int
     last_id: int
     action_id: int
+    numbering: int
     complete: bool
     extent: Total
     sample: list[SystemEvent] | None
@@ -89,7 +94,7 @@ def preview(action: str, filters: StoredFilter, *, max_id: int | None = None) ->
     moment = timezone.now()
     with statement_limit(TIMEOUT_SECONDS):
         # Before the horizon: it waits until all is visible that was done under these ids.
-        [[action_id]] = read_rows(statements.newest_id("event_actions"))
+        [(action_id, numbering)] = read_rows(BEFORE)
         horizon = read_horizon(read_rows, wait_seconds=WAIT_SECONDS)
     last_id = horizon.id if max_id is None else min(horizon.id, max_id)
     events = deserialise(filters).pending(action).filter(pk__lte=last_id)
@@ -111,6 +116,7 @@ def preview(action: str, filters: StoredFilter, *, max_id: int | None = None) ->
         first_id=first_id,
         last_id=last_id,
         action_id=action_id,
+        numbering=numbering,
         complete=horizon.complete,
         extent=extent,
         sample=sample,

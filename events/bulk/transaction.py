@@ -10,6 +10,7 @@ from events.models import BulkJob, SystemEvent
 from events.reading.raw_sql import read_rows
 from events.reading.time_limit import FROM_FIRST_ROWS, time_limit
 from events.web.permissions import RESOLVE, VIEW
+from sovi_events.statements import numbering
 
 from .chunk_size import LOCK_SECONDS, STATEMENT_SECONDS, ChunkSize
 
@@ -22,7 +23,7 @@ PLANNER = {**FROM_FIRST_ROWS, "gin_pending_list_limit": "1MB", "work_mem": "1MB"
 # text, as PostgreSQL writes them: as Python's objects they would take a tenth of a chunk's time.
 CHOOSE = """
 SELECT coalesce(array_agg(id) FILTER (WHERE NOT acted_on), '{{}}')::text,
-       count(*), max(id), count(*) FILTER (WHERE acted_on)
+       count(*), max(id), count(*) FILTER (WHERE acted_on), ({numbering})
 FROM (
     SELECT pending.id, (
         SELECT EXISTS (SELECT FROM event_actions WHERE id > %s AND operation <> %s)
@@ -40,6 +41,11 @@ SELECT EXISTS (
     WHERE ours.id = %s AND theirs.id > %s AND theirs.operation <> ours.operation
 )
 """
+
+RENUMBERED = (
+    "The table was emptied or restored since the preview, and the events have other ids now: "
+    "make a new preview."
+)
 
 
 NOT_ALLOWED = (
@@ -59,6 +65,7 @@ class Chosen(NamedTuple):
     rows: int
     last_id: int
     left_alone: int
+    numbering: int
 
 
 class Chunk(NamedTuple):
@@ -87,6 +94,8 @@ def run_chunk(job_id: int, size: ChunkSize) -> Chunk:
             return Chunk(_end(job, BulkJob.State.FAILED, NOT_ALLOWED), is_full=False)
         end = min(job.cursor + size.ids, job.last_id)
         chosen = _choose(job, end, size.rows)
+        if job.numbering not in (None, chosen.numbering):
+            return Chunk(_end(job, BulkJob.State.FAILED, RENUMBERED), is_full=False)
         changed, action_id = SystemEvent.objects.act_on_many(
             job.action, chosen.ids, by=job.by, reason=job.reason, operation=job.operation
         )
@@ -122,5 +131,6 @@ def _choose(job: BulkJob, end: int, rows: int) -> Chosen:
     ids = pending.order_by("pk").values_list("pk")[:rows]
     sql, params = ids.query.sql_with_params()
     since = [job.action_id, job.operation] * 2
-    [found] = read_rows(CHOOSE.format(pending=sql), [*since, *params])
+    statement = CHOOSE.format(pending=sql, numbering=numbering("system_events"))
+    [found] = read_rows(statement, [*since, *params])
     return Chosen(*found)

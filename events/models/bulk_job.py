@@ -74,6 +74,7 @@ class BulkJob(models.Model):
     It goes through the ids from `first_id` to `last_id`, which was settled then, in chunks;
     `cursor` is the last id behind it, moved by the transaction that changes the events. What has an
     action above `action_id`, another's than its own `operation`, was acted on since the preview.
+    `numbering` tells whether the ids are still those, see `sovi_events.statements.numbering`.
     It acts in the name of who confirmed it, or resumed it last; `steps` are who confirmed, stopped
     and resumed it. `user_id` is asked at each chunk, and refers to no row: a user who is gone may
     do nothing. It is NULL where a command's actor is.
@@ -94,6 +95,7 @@ class BulkJob(models.Model):
     first_id = models.BigIntegerField()
     last_id = models.BigIntegerField()
     action_id = models.BigIntegerField()
+    numbering = models.BigIntegerField(null=True)
     previewed_at = models.DateTimeField()
     expected = models.BigIntegerField()
     expected_is_exact = models.BooleanField()

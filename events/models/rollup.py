@@ -32,10 +32,14 @@ class EventRollup(models.Model):
 
 
 class EventRollupMark(models.Model):
-    """One row: every event up to `event_id` is rolled up. Without it, none is."""
+    """One row: every event up to `event_id` is rolled up. Without it, none is.
+
+    `numbering` tells whether the ids are still those, see `sovi_events.statements.numbering`.
+    """
 
     id = models.SmallIntegerField(primary_key=True)
     event_id = models.BigIntegerField()
+    numbering = models.BigIntegerField(null=True)
 
     class Meta:
         db_table = "event_rollup_mark"

@@ -7,12 +7,14 @@ from typing import Any
 
 import psycopg
 import pytest
+from bulk_jobs import make_job
 from django.core.checks import Warning
 from django.test import Client
 from django.utils import timezone
 from streaming import Collector, a_hub, collecting, until, writer
 
 from events.bulk.preview import preview
+from events.bulk.runner import run
 from events.checks import check_database
 from events.models import SystemEvent
 from events.statistics.rollups.rolling import roll_up
@@ -253,6 +255,34 @@ def test_a_token_of_before_resets_whoever_comes_back_with_it(admin_client: Clien
         assert token == page
         a_new_numbering(connection, 200)
     asyncio.run(after(token))
+
+
+def test_a_job_changes_nothing_in_another_table_than_was_previewed() -> None:
+    restore([1, 2, 3], last_id=3)
+    job = make_job("severity=critical,error")
+    with writer(autocommit=True) as connection:
+        a_new_numbering(connection, 5)
+    done = run(job.pk)
+    assert done is not None
+    assert (done.state, done.changed) == ("failed", 0)
+    assert "make a new preview" in str(done.error)
+    assert SystemEvent.objects.unresolved().count() == 5
+    again = run(make_job("severity=critical,error").pk)
+    assert again is not None
+    assert (again.state, again.changed) == ("done", 5)
+
+
+def test_statistics_count_what_is_there_once_there_is_more_than_before(
+    admin_client: Client,
+) -> None:
+    restore([1, 2, 3], last_id=3)
+    assert sum(roll_up()) == 3
+    with writer(autocommit=True) as connection:
+        a_new_numbering(connection, 5)
+    for _ in range(2):
+        counted = admin_client.get("/api/events/stats").json()["groups"]
+        assert [(group["value"], group["total"]) for group in counted] == [("error", 5)]
+        assert sum(roll_up()) in (0, 5)
 
 
 def resets(one: Collector) -> int:

@@ -42,11 +42,11 @@ def roll_up(
 
 def read_progress() -> tuple[int, int]:
     """Return up to which id events are rolled up, and how many ids were given out since."""
-    [(mark, last_id)] = read_rows(statements.MARK_AND_LAST_ID)
-    if last_id < mark:
+    [(mark, last_id, is_another)] = read_rows(statements.PROGRESS)
+    if last_id < mark or is_another:
         # Another table than the one that was rolled up: truncated, or restored from before.
         start_over()
-        mark = 0
+        [(mark, last_id, _)] = read_rows(statements.PROGRESS)
     return mark, last_id - mark
 
 

@@ -6,7 +6,7 @@ hours later. So rolling up advances by ids, and what has a higher id is counted 
 deletes events takes them out of the rollups in the same transaction. Both hold `LOCK` meanwhile.
 """
 
-from sovi_events.statements import highest_id
+from sovi_events.statements import highest_id, numbering
 
 LOCK = "SELECT pg_advisory_xact_lock(8317708086930599788)"
 """Of the transaction; each statement after it sees what the holder before has committed."""
@@ -24,12 +24,18 @@ SELECT coalesce(
 )
 """
 
-MARK_AND_LAST_ID = f"SELECT ({MARK}), ({highest_id('system_events')})"  # noqa: S608
+_NUMBERING = numbering("system_events")
 
-MOVE_MARK = """
-INSERT INTO event_rollup_mark (id, event_id) VALUES (1, %(upto)s)
-ON CONFLICT (id) DO UPDATE SET event_id = excluded.event_id
-"""
+PROGRESS = f"""
+SELECT ({MARK}), ({highest_id("system_events")}),
+       (SELECT numbering <> ({_NUMBERING}) FROM event_rollup_mark)
+"""  # noqa: S608
+"""The mark, the last id given out, and whether the ids were given out anew since."""
+
+MOVE_MARK = f"""
+INSERT INTO event_rollup_mark (id, event_id, numbering) VALUES (1, %(upto)s, ({_NUMBERING}))
+ON CONFLICT (id) DO UPDATE SET event_id = excluded.event_id, numbering = excluded.numbering
+"""  # noqa: S608
 
 NEXT_CHUNK = """
 SELECT count(*), max(id) FROM (
