@@ -93,14 +93,18 @@ def _draw_taken_ids(error: DatabaseError) -> bool:
 
 
 def _refusal(error: DatabaseError, records: list[Record]) -> APIException:
-    if _reason(error) is None:
-        logger.error("The database can't take events", exc_info=error)
-        return ServiceUnavailable()
-    with time_limit(advice=NOTHING_STORED), transaction.atomic():
-        named = list(islice(_find_refusals(records), MAX_NAMED))
-        transaction.set_rollback(True)
-    # Where none is, the rows that it met the first time have changed since.
-    return refused(named) if named else ServiceUnavailable()
+    if _reason(error) is not None:
+        try:
+            with time_limit(advice=NOTHING_STORED), transaction.atomic():
+                named = list(islice(_find_refusals(records), MAX_NAMED))
+                transaction.set_rollback(True)
+        except DatabaseError as state:  # of what some of them alone meet, a partition say
+            error = state
+        else:
+            # Where none is, the rows that it met the first time have changed since.
+            return refused(named) if named else ServiceUnavailable()
+    logger.error("The database can't take events", exc_info=error)
+    return ServiceUnavailable()
 
 
 def _find_refusals(records: list[Record], first: int = 0) -> Iterator[tuple[int, str]]:

@@ -87,11 +87,11 @@ def store(
                 if attempt == ATTEMPTS:
                     raise
     except psycopg.Error as error:
-        meaning = _meaning(error, connection)
+        failure = _failure(error, connection)
         # Rejected now, it may have been stored before, and only the answer was lost.
-        if alone and isinstance(meaning, Rejected) and (ids := _received(connection, alone)):
+        if alone and isinstance(failure, Rejected) and (ids := _received(connection, alone)):
             return ids
-        raise meaning from error
+        raise failure from error
     raise AssertionError("unreachable")
 
 
@@ -117,7 +117,7 @@ def is_split(connection: BoundedConnection, batch: Batch) -> bool:
     try:
         return bool(connection.execute(statements.SELECT_RECEIPTS, (receipts,)).fetchone())
     except psycopg.Error as error:
-        raise _meaning(error, connection) from error
+        raise _failure(error, connection) from error
 
 
 def prune_receipts(connection: BoundedConnection, *, deadline: float) -> int:
@@ -132,7 +132,7 @@ def prune_receipts(connection: BoundedConnection, *, deadline: float) -> int:
         # With its values in the text: a plan for any time would read all receipts.
         return psycopg.ClientCursor(connection).execute(statements.PRUNE_RECEIPTS, given).rowcount
     except psycopg.Error as error:
-        raise _meaning(error, connection) from error
+        raise _failure(error, connection) from error
 
 
 def _stored(
@@ -168,7 +168,7 @@ def _received(connection: BoundedConnection, batch: Batch) -> list[int]:
     try:
         return _ids(connection, statements.SELECT_RECEIPT, (batch.receipt,))
     except psycopg.Error as error:
-        raise _meaning(error, connection) from error
+        raise _failure(error, connection) from error
 
 
 def _ids(connection: BoundedConnection, statement: str, params: Params) -> list[int]:
@@ -268,7 +268,7 @@ def _with_known_subjects(record: Record, known: set[tuple[str, UUID]]) -> Record
     return record._replace(device_id=device_id, account_id=account_id, context=context)
 
 
-def _meaning(error: psycopg.Error, connection: BoundedConnection) -> Exception:
+def _failure(error: psycopg.Error, connection: BoundedConnection) -> Exception:
     """Return what a psycopg error means for the batch."""
     what = " ".join(str(error).split())
     if isinstance(error, psycopg.errors._WaitTimeout):
@@ -282,7 +282,7 @@ def _meaning(error: psycopg.Error, connection: BoundedConnection) -> Exception:
             case Meaning.DEFERRED:
                 return Deferred(what)
     except psycopg.Error as second:
-        return _meaning(second, connection)
+        return _failure(second, connection)
     if cure := _CURES.get(error.sqlstate or ""):
         return DatabaseDown(f"{error.diag.message_primary}: run {cure}")
     return DatabaseDown(what)

@@ -283,3 +283,16 @@ def test_a_state_of_the_database_is_503_and_blames_no_event(
     answer = send(client, sent, "key")
     assert (answer.status_code, list(answer.json())) == (503, ["detail"])
     assert not stored()
+
+
+def test_what_one_event_meets_and_what_another_is_refused_for_is_503(client: Client) -> None:
+    run(
+        "ALTER TABLE system_events ADD CONSTRAINT short CHECK (length(message) < 9);"
+        "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE 'It fails' USING ERRCODE = 'XX001'; END $$;"
+        " CREATE TRIGGER fail BEFORE INSERT ON system_events"
+        " FOR EACH ROW WHEN (NEW.message = 'damaged') EXECUTE FUNCTION fail()"
+    )
+    bad = [EVENT | {"message": message} for message in ("much too long", "damaged")]
+    assert send(client, bad).status_code == 503
+    assert send(client, bad[:1]).status_code == 400
