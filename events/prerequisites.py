@@ -130,6 +130,12 @@ def find(run: Callable[[str], Sequence[tuple[str, ...]]]) -> list[Obstacle]:
     return statement
 
 
+def why_not_settled(run: Callable[[str], Sequence[tuple[str, ...]]]) -> str:
+    """Return why events are there that are not settled, and what to do about it."""
+    found = [str(it) for it in find(run) if it.id == "events.W010"]
+    return found[0] if found else "A program is still writing among them: try again once it ended."
+
+
 def search() -> Generator[str | list[Obstacle], Sequence[tuple[str, ...]], None]:
     """Yield the statements to run, each answered by its rows, and at last the obstacles."""
     rows = [*(yield FIND)]

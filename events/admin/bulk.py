@@ -228,7 +228,7 @@ def _told(seen: Preview, named: Collection[str]) -> dict[str, Any]:
             (event_html.severity(SystemEvent(severity=name)), seen.extent.shown(rows))
             for name, rows in seen.extent.by_severity.items()
         ],
-        "incomplete": not seen.complete,
+        "left_out": seen.left_out,
         "oldest": seen.oldest and event_html.moment_and_ago(seen.oldest.timestamp),
         "newest": seen.newest and event_html.moment_and_ago(seen.newest.timestamp),
         "latest": [event_html.cells(event) for event in seen.sample or []],

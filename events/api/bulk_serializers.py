@@ -122,6 +122,7 @@ class PreviewSerializer(serializers.Serializer[Any]):
     complete = serializers.BooleanField(
         help_text="False where newer events are left out, because some are still settling."
     )
+    left_out = serializers.CharField(help_text="Why, and what to do about it; else empty.")
     token = serializers.SerializerMethodField(help_text="Confirms it.")
 
     def get_token(self, seen: Preview) -> str:

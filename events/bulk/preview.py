@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from events.filters.stored_filter import StoredFilter, deserialise
 from events.models import SystemEvent
 from events.models.event import SystemEventQuerySet
+from events.prerequisites import why_not_settled
 from events.reading import page
 from events.reading.bounded_count import COUNT_BOUND
 from events.reading.context_index import few_by_context
@@ -62,8 +63,8 @@ class Total:
 class Preview:
     """What `action` would change at `moment`: what of the filter's events is not so already.
 
-    It ends at `last_id`, which is settled: nothing will appear below. `complete` is false where
-    newer events are left out because an open transaction may still write between them. `sample`
+    It ends at `last_id`, which is settled: nothing will appear below. `left_out` says why newer
+    events are left out, if any are. `sample`
     holds the newest, None where finding them took too long; `oldest` likewise. `action_id` is the
     last action known, `first_id` at or below the first event, `numbering` that of the ids.
     """
@@ -75,11 +76,15 @@ class Preview:
     last_id: int
     action_id: int
     numbering: int
-    complete: bool
+    left_out: str
     extent: Total
     sample: list[SystemEvent] | None
     oldest: SystemEvent | None
     operation: uuid.UUID = field(default_factory=uuid.uuid4)
+
+    @property
+    def complete(self) -> bool:
+        return not self.left_out
 
     @property
     def newest(self) -> SystemEvent | None:
@@ -117,7 +122,7 @@ def preview(action: str, filters: StoredFilter, *, max_id: int | None = None) ->
         last_id=last_id,
         action_id=action_id,
         numbering=numbering,
-        complete=horizon.complete,
+        left_out="" if horizon.complete else why_not_settled(read_rows),
         extent=extent,
         sample=sample,
         oldest=oldest,

@@ -138,8 +138,8 @@ class BulkCommand(BaseCommand):
                 self.stdout.write(f"{name}: {_line(event)}")
         for event in (seen.sample or [])[1:]:
             self.stdout.write(f"        {_line(event)}")
-        if not seen.complete:
-            self.stdout.write("Newer events are left out: a program is still writing among them.")
+        if seen.left_out:
+            self.stdout.write(f"Newer events are left out. {seen.left_out}")
 
     def _is_wanted(self, count: str) -> bool:
         """Ask, where there is somebody to ask. Raises `CommandError` for a no."""

@@ -106,9 +106,17 @@ def test_what_lies_above_a_free_id_is_not_followed_before_the_mend(
     after = admin_client.get("/api/events?after_id=0").json()
     assert [event["id"] for event in after["results"]] == [1, 2]
     assert (after["next_after_id"], after["complete"]) == (2, False)
-    assert "Resolve 4 events" in admin_client.get("/admin/events/problems/").content.decode()
+    page = admin_client.get("/admin/events/problems/")
+    assert "Resolve 4 events" in page.content.decode()
     asyncio.run(begin())
     assert the_hint() in caplog.text
+    assert the_hint() in page.context["left_out"]
+    as_json: Any = {"content_type": "application/json"}
+    seen = admin_client.post("/api/events/resolve", {"filters": {}}, **as_json).json()
+    assert (seen["count"], seen["complete"]) == (2, False)
+    assert the_hint() in seen["left_out"]
+    page = admin_client.get("/admin/events/bulkjob/preview/?action=resolve")
+    assert the_hint() in page.context["left_out"]
     mend()
     after = admin_client.get("/api/events?after_id=2").json()
     assert [event["id"] for event in after["results"]] == [7, 9]

@@ -20,6 +20,7 @@ from events.filters.query_string import InvalidQuery, read_query
 from events.filters.search.query import quoted
 from events.models import SystemEvent
 from events.models.action import REASON_LENGTH
+from events.prerequisites import why_not_settled
 from events.reading.bounded_count import COUNT_BOUND, BoundedCount, bounded_count
 from events.reading.raw_sql import read_rows
 from events.reading.time_limit import ALONG_INDEXES, NOTHING_CHANGED, TookTooLong, time_limit
@@ -128,6 +129,7 @@ def _shown(asked: EventFilter, named: Collection[str]) -> dict[str, Any]:
         newest_id = horizon.id if horizon.complete else _newest_id()
         found = read_problems(asked, newest_id, timezone.now(), named)
     return {
+        "left_out": "" if horizon.complete else why_not_settled(read_rows),
         # Only so far will nothing appear any more that this page hasn't shown.
         "settled_id": str(horizon.id),
         "is_empty": not found.rows and not SystemEvent.objects.exists(),
