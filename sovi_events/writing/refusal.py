@@ -8,7 +8,7 @@ events only (DEFERRED): others go ahead of them.
 | SQLSTATE                            |          | because                                         |
 |-------------------------------------|----------|-------------------------------------------------|
 | 22 (bad data), 44 (a view's check)  | REFUSED  | but 2200H, a sequence at its end: DOWN          |
-| 23 in system_events                 | REFUSED  | by the owner's own constraint, but              |
+| 23 in system_events, or in no table | REFUSED  | by the owner's own constraint or trigger, but   |
 | - 23505 of a unique index with `id` | DOWN     | no event brings an id: the sequence is behind   |
 | - 23502 of a column no event brings | DOWN     | its default is gone, or the owner added it      |
 | - 23514 that names no constraint    | DEFERRED | there is no partition for it                    |
@@ -90,16 +90,17 @@ def is_taken_id(error: psycopg.Error, run: Run) -> bool:
 
 
 def _of_constraint(error: psycopg.Error, run: Run) -> Meaning:
+    if not error.diag.table_name:  # a type's check, or what a trigger raised under such a code
+        return Meaning.REFUSED
     is_events, has_id = _named(error, run)
     if not is_events:
         return Meaning.DEFERRED
-    match error.sqlstate:
-        case "23505" if has_id:
-            return Meaning.DOWN
-        case "23502" if error.diag.column_name not in Record._fields:
-            return Meaning.DOWN
-        case "23514" if not error.diag.constraint_name:
-            return Meaning.DEFERRED
+    if error.sqlstate == UNIQUE and has_id:
+        return Meaning.DOWN
+    if error.sqlstate == NOT_NULL and error.diag.column_name not in Record._fields:
+        return Meaning.DOWN
+    if error.sqlstate == CHECK and not error.diag.constraint_name:
+        return Meaning.DEFERRED
     return Meaning.REFUSED
 
 
@@ -109,5 +110,4 @@ def _named(error: psycopg.Error, run: Run) -> tuple[bool, bool]:
         NAMED,
         {"schema": diag.schema_name, "table": diag.table_name, "index": diag.constraint_name},
     )
-    # A domain's check names no table: it is the type of a column.
-    return bool(is_events) or not diag.table_name, has_id
+    return bool(is_events), has_id

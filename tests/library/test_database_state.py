@@ -156,7 +156,7 @@ def vars_of(message: str) -> dict[str, Any]:
     ("broken", "mend"),
     [
         raising("P0001", "NEW.message = 'bad'"),
-        raising("22023", "NEW.message = 'bad'"),
+        *(raising(sqlstate, "NEW.message = 'bad'") for sqlstate in ("22023", "23502", "23514")),
         (
             "ALTER TABLE system_events ADD CONSTRAINT good CHECK (message <> 'bad')",
             "ALTER TABLE system_events DROP CONSTRAINT good",
@@ -167,11 +167,16 @@ def vars_of(message: str) -> dict[str, Any]:
             "DROP INDEX once; DELETE FROM system_events WHERE id = 0",
         ),
         (
+            "CREATE DOMAIN good AS text CHECK (value <> 'bad');"
+            "ALTER TABLE system_events ALTER message TYPE good",
+            "ALTER TABLE system_events ALTER message TYPE text; DROP DOMAIN good",
+        ),
+        (
             "ALTER TABLE system_events ALTER device_id SET NOT NULL",
             "ALTER TABLE system_events ALTER device_id DROP NOT NULL",
         ),
     ],
-    ids=["trigger", "data", "check", "unique", "not null"],
+    ids=["trigger", "22023", "23502", "23514", "check", "unique", "type", "not null"],
 )
 def test_what_a_healthy_table_refuses_for_its_own_data_is_a_dead_letter(
     broken: str, mend: str
