@@ -2,7 +2,6 @@
 
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -102,15 +101,14 @@ class EventDetail(ActingAdmin):
                 changed = event.act_on_all(action, by=actor_of(request), reason=reason_of(request))
         except TookTooLong as error:
             self.message_user(request, str(error), messages.ERROR)
-            return self._back(request, event_id, reason=request.POST.get("reason", ""))
+            return self._back(request, event_id)
         self.message_user(request, str(done if changed else already), messages.SUCCESS)
         return self._back(request, event_id)
 
-    def _back(self, request: HttpRequest, event_id: int, **typed: str) -> HttpResponse:
-        """To the event's page, with what is to be typed there already."""
+    def _back(self, request: HttpRequest, event_id: int) -> HttpResponse:
         address = reverse("admin:events_systemevent_change", args=[event_id])
-        kept = [self.get_preserved_filters(request), urlencode(typed)]
-        return HttpResponseRedirect("?".join(filter(None, [address, "&".join(filter(None, kept))])))
+        filters = self.get_preserved_filters(request)
+        return HttpResponseRedirect(f"{address}?{filters}" if filters else address)
 
 
 def history_of(event: SystemEvent) -> list[tuple[EventAction, SafeString, str]]:

@@ -65,6 +65,25 @@ def test_a_reason_typed_in_an_ended_session_is_sent_after_another_login(
     assert seen.value("SELECT reason FROM event_actions") == "cable, replaced"
 
 
+@pytest.mark.parametrize("path", [EVENT, PROBLEMS, "/admin/events/systemevent/"])
+def test_a_reason_sent_in_vain_stands_in_its_form_again(visit: Any, path: str) -> None:
+    seen = visit()
+    event_id = seen.add()
+    page = seen.page
+    page.goto(path.format(event_id))
+    if page.locator(".resolve > summary").count():
+        page.locator(".resolve > summary").click()
+    if page.locator(".action-select").count():
+        page.locator(".action-select").check()
+        page.locator("select[name=action]").select_option("resolve_selected")
+    page.get_by_label("Reason (optional)").fill("cable, replaced")
+    with seen.rows.transaction():
+        seen.rows.execute("SELECT FROM system_events FOR UPDATE")
+        page.get_by_label("Reason (optional)").press("Enter")
+        expect(page.get_by_text("Nothing was changed: try again.")).to_be_visible()
+    expect(page.get_by_label("Reason (optional)")).to_have_value("cable, replaced")
+
+
 @pytest.mark.parametrize("path", [LIVE + "?severity=error", "/admin/events/systemevent/"])
 def test_a_page_whose_session_ended_says_so_and_a_login_comes_back(
     visit: Any, password: str, path: str
