@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from events.models import SavedView
@@ -23,7 +24,7 @@ FILTER_CHARACTERS = 200
 class SavedViewAdmin(ReadOnlyAdmin):
     """A view is opened from here, and renamed, shared or made the default above the list."""
 
-    list_display = ("link", "filters", "owner", "is_shared")
+    list_display = ("link", "filters", "owner", "sharing")
     list_display_links = None
     search_fields = ("name", "owner__username")
     search_help_text = gettext_lazy("By name or owner.")
@@ -52,3 +53,7 @@ class SavedViewAdmin(ReadOnlyAdmin):
     def filters(self, view: SavedView) -> str:
         shown = unquote_plus(view.query)
         return shown if len(shown) <= FILTER_CHARACTERS else f"{shown[:FILTER_CHARACTERS]}…"
+
+    @admin.display(description=gettext_lazy("sharing"))
+    def sharing(self, view: SavedView) -> str:
+        return _("shared") if view.is_shared else ""

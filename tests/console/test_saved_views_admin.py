@@ -53,7 +53,7 @@ def test_a_list_offers_a_bounded_number_of_views_ones_own_the_default_and_the_cu
     default, current = theirs[-1], theirs[-2]
     viewer.post(f"{LIST}views/open-with/", {"query": "", "view": default.pk})
     bar = offered(viewer, current.query)
-    assert bar.count('<li class="flow"') == VIEWS_OFFERED + 1  # and that of all events
+    assert bar.count('<li class="flow"') == VIEWS_OFFERED + 2  # that of all events, and to the page
     for view in ("Zebra", default.name, current.name):
         assert f">{view}</a>" in bar
     assert f'views-name">{current.name}<' in bar
