@@ -91,6 +91,29 @@ def test_a_list_of_djangos_own_never_fails_at_its_address(
     assert "Traceback" not in log.getvalue()
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/admin/auth/user/99999999999999999999999/change/",
+        "/admin/auth/user/%00/change/",
+        "/admin/auth/group/?permissions__codename__regex=*",
+        "/admin/auth/group/?q=%00",
+        "/admin/login/?next=%00",
+        "/admin/autocomplete/?app_label=auth&model_name=user&field_name=groups&term=%00",
+        "/admin/events/apitoken/?q=(",
+        "/admin/events/apitoken/%00/change/",
+        "/admin/events/device/?o=9&p=-1",
+        "/admin/events/eventaction/99999999999999999999999/change/",
+        "/admin/events/problems/99999999999999999999999/resolve/",
+    ],
+)
+def test_no_address_of_the_admin_fails(
+    admin_client: Client, log: io.StringIO, address: str
+) -> None:
+    assert admin_client.get(address, follow=True).status_code < 500
+    assert "Traceback" not in log.getvalue()
+
+
 def test_a_foreign_host_is_400_and_one_line(log: io.StringIO) -> None:
     response = Client().get("/admin/", headers={"host": "evil.example"})
     refused(response, 400, "This address can't be read")
