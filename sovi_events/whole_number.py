@@ -7,9 +7,11 @@ MAX_DIGITS = 20
 def whole_number(text: str, smallest: int, largest: int) -> int | None:
     """Read decimal digits; None for all else, and for a number out of the range.
 
-    `int` alone would take "+1", "1_000" and digits of other scripts.
+    With a minus before them where the range has such numbers. `int` alone would take "+1", "1_000"
+    and digits of other scripts.
     """
-    if not (text.isascii() and text.isdecimal()) or len(text) > MAX_DIGITS:
+    digits = text.removeprefix("-") if smallest < 0 else text
+    if not (digits.isascii() and digits.isdecimal()) or len(text) > MAX_DIGITS:
         return None
     number = int(text)
     return number if smallest <= number <= largest else None

@@ -37,12 +37,14 @@ class ExportQuerySerializer(QuerySerializer):
         help_text="How to write integers beyond 64 bits, which a context may hold.",
     )
     after_id = WholeNumberField(
-        0,
+        MIN_ID,
         MAX_ID,
         required=False,
         help_text="Only events with a higher id: where another file ended.",
     )
-    max_id = WholeNumberField(0, MAX_ID, required=False, help_text="Only events up to this id.")
+    max_id = WholeNumberField(
+        MIN_ID, MAX_ID, required=False, help_text="Only events up to this id."
+    )
     limit = WholeNumberField(
         1,
         MAX_ID,

@@ -24,7 +24,7 @@ from events.reading.raw_sql import read_rows
 from events.reading.time_limit import statement_limit
 from events.web import event_json
 from sovi_events.following import settled
-from sovi_events.following.position import MAX_ID
+from sovi_events.following.position import MAX_ID, MIN_ID
 
 from .query import ParsedField, QuerySerializer, WholeNumberField
 from .serializers import EventSerializer
@@ -61,7 +61,7 @@ class Cursor:
 
 class PageQuerySerializer(QuerySerializer):
     after_id = WholeNumberField(
-        0,
+        MIN_ID,
         MAX_ID,
         required=False,
         help_text="Ascending from this id, settled events only: a loop misses nothing.",

@@ -248,7 +248,7 @@ def test_ids_far_apart_cost_few_queries(server, token: str) -> None:
 def test_what_is_not_understood_is_refused(server, token: str) -> None:
     for parameters in (
         {"format": "xlsx"},
-        {"after_id": "-1"},
+        {"after_id": "1.5"},
         {"max_id": "x"},
         {"limit": "0"},
         {"colour": "red"},

@@ -137,6 +137,8 @@ def test_ids_that_no_sequence_gives_out_are_shown_and_can_be_acted_on(admin_clie
     assert shown(admin_client, "/api/events") == ids[::-1]
     assert exported(admin_client) == ids
     assert exported(admin_client, "resolved=false&max_id=0") == ids[:3]
+    assert exported(admin_client, "after_id=-5&max_id=0") == [0]
+    assert shown(admin_client, "/api/events?after_id=-6") == ids[1:]
     assert admin_client.get("/api/events/-5").json()["id"] == -5
     assert [row["id"] for row in events.get_events()] == ids[::-1]
     assert preview("resolve", {}).extent.rows == 4
