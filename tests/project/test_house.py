@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("sovi_events", "sovi", "events", "sovi_site", "demo", "bench")
 FACES = ("events.admin", "events.api", "events.console")
-ROOMS = ("stream", "bulk", "web", "models", "filters", "reading", "statistics", "export")
+ROOMS = ("stream", "bulk", "web", "models", "filters", "reading", "statistics", "export", "health")
 LOOSE = 6
 """Modules of the app that stand in no room, at most."""
 FRAMEWORK_NAMES = {"Command", "Migration"}
