@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
-from django.db import InterfaceError, InternalError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.multipartparser import MultiPartParserError
 from django.views.decorators.csrf import csrf_exempt
@@ -61,11 +61,19 @@ def _as_api_exception(error: Exception) -> Exception:
     return error
 
 
+STATES = (
+    psycopg.errors.ReadOnlySqlTransaction,
+    psycopg.errors.InsufficientPrivilege,
+    psycopg.errors.UndefinedTable,
+)
+"""Of the database, which an operator mends: a standby, a missing grant, no migration yet."""
+
+
 def _may_pass(error: BaseException | None) -> bool:
     """Whether the database can't answer for now, or has no connection left."""
-    if isinstance(error, InternalError):
-        # What went wrong inside the server may do so every time; a standby becomes a primary.
-        return isinstance(error.__cause__, psycopg.errors.ReadOnlySqlTransaction)
+    if isinstance(error, InternalError | ProgrammingError):
+        # What else goes wrong inside the server, or in a statement of ours, does so every time.
+        return isinstance(error.__cause__, STATES)
     return isinstance(error, OperationalError | InterfaceError)
 
 
