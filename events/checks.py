@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage, Debug, Error, Info, Tags, Warning, 
 from django.db import OperationalError, connections
 
 from events import prerequisites
-from events.adoption import grants, tables
+from events.adoption import grants, sequences, tables
 from events.indexes import CONTEXT_INDEX, MESSAGE_INDEX
 from events.reading.raw_sql import read_rows
 
@@ -29,7 +29,7 @@ def check_database(
         if connection.vendor == "postgresql":
             with suppress(OperationalError):  # who needs the database will find it away
                 found += _check_following(alias) + _check_message_index(alias)
-                found += _check_tables(alias) or _check_grants(alias)
+                found += _check_tables(alias) or _check_grants(alias) or _check_sequences(alias)
         else:
             found.append(
                 Error(
@@ -94,6 +94,11 @@ def _look_elsewhere(schema: str, is_usable: bool) -> CheckMessage:
         f"add options=-csearch_path%3D{schema} to DATABASE_URL.",
         id="events.W006",
     )
+
+
+def _check_sequences(alias: str) -> list[CheckMessage]:
+    found = sequences.find_behind(alias)
+    return [Warning(it.message, hint=it.cure, id="events.W014") for it in found]
 
 
 def _check_grants(alias: str) -> list[CheckMessage]:

@@ -116,3 +116,12 @@ def test_a_table_in_a_schema_that_is_not_looked_in_is_named() -> None:
     assert warning.id == "events.W006"
     assert "search_path" in str(warning.hint)
     assert "public" in str(warning.msg)
+
+
+def test_a_sequence_that_a_restore_left_behind_is_named_with_its_cure() -> None:
+    run("INSERT INTO auth_group (id, name) VALUES (9000000, 'restored')")
+    [found] = check_database(None, ["default"])
+    assert found.id == "events.W014"
+    assert "auth_group go up to 9000000" in str(found.msg)
+    run(str(found.hint).removeprefix("Run ").removesuffix("."))
+    assert check_database(None, ["default"]) == []
