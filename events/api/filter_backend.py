@@ -32,6 +32,8 @@ SCHEMAS: dict[type[Field], dict[str, Any]] = {
 }
 """Of the other fields a value is any text."""
 
+EMPTY = {"type": "string", "maxLength": 0}
+
 
 class EventFilterBackend(DjangoFilterBackend):  # type: ignore[misc]  # no types
     """Filters by the view's `filterset_class`, and refuses parameters that nobody reads.
@@ -62,7 +64,8 @@ def filter_parameters(excluded: Collection[str]) -> list[OpenApiParameter]:
 def _parameter(name: str, event_filter: Any) -> OpenApiParameter:
     schema, description = _schema_of(event_filter.field), str(event_filter.extra["help_text"])
     if EventFilterSet.takes_several(name):
-        schema = {"type": "array", "items": schema}
+        one = {"anyOf": [*schema["anyOf"], EMPTY]} if "anyOf" in schema else schema
+        schema = {"type": "array", "items": one}
         description += " Repeat it or use commas."
     return OpenApiParameter(name, schema, description=description)
 
