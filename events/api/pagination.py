@@ -153,5 +153,5 @@ class EventPagination(BasePagination):
         return self.request.build_absolute_uri(f"?{query.urlencode()}")
 
 
-def _read(events: SystemEventQuerySet, limit: int, *, ascending: bool) -> event_json.Page:
+def _read(events: SystemEventQuerySet, limit: int, *, ascending: bool) -> event_json.EventPage:
     return event_json.read(page.read(events, limit, ascending=ascending), ascending=ascending)

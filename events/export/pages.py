@@ -11,6 +11,7 @@ import psycopg
 
 from events.batch_size import next_batch_size
 from events.models.event import SystemEventQuerySet
+from events.reading.page_bytes import bounded
 from events.web.connection_pool import Readers
 from events.web.event_json import represent
 from sovi_events.statements import COLUMNS
@@ -19,6 +20,8 @@ from .formats import Format
 
 FIRST_ROWS, MOST_ROWS = 100, 2_000
 PAGE_BYTES = 1024 * 1024
+MOST_BYTES = 4 * PAGE_BYTES
+"""Of a page whose rows are larger than those before."""
 FIRST_IDS, FEWEST_IDS = 10_000, 500
 PAGE_SECONDS = 0.2
 """What one query is meant to take, by how many ids it looks through: a filter may match nothing."""
@@ -52,16 +55,16 @@ async def read(
             limit, last = min(rows, left), min(after + ids, extent.through_id)
             began = time.monotonic()
             try:
-                page = await _read_page(readers, events, after, last, limit)
+                page, found = await _read_page(readers, events, after, last, limit)
             except TimeoutError:
                 if ids == FEWEST_IDS:
                     raise
                 ids = next_batch_size(ids, TIMEOUT_SECONDS, PAGE_SECONDS, fewest=FEWEST_IDS)
                 continue
-            if len(page) < limit:
+            if found < limit:
                 seconds = time.monotonic() - began
                 ids = next_batch_size(ids, seconds, PAGE_SECONDS, fewest=FEWEST_IDS)
-            after = page[-1]["id"] if len(page) == limit else last
+            after = page[-1]["id"] if found == limit or len(page) < found else last
             left -= len(page)
             if page:
                 chunk = file_format.lines(map(represent, page))
@@ -75,13 +78,17 @@ async def read(
 
 async def _read_page(
     readers: Readers, events: SystemEventQuerySet, after: int, last: int, limit: int
-) -> list[dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], int]:
+    """Return the rows of a page, and how many there would be if all of them were small."""
     page = events.filter(id__gt=after, id__lte=last).order_by("id").values_list(*COLUMNS)[:limit]
-    sql, params = page.query.sql_with_params()
+    statement, params = page.query.sql_with_params()
+    sql = bounded(statement, MOST_BYTES, ascending=True)
     async with readers.connection() as connection, asyncio.timeout(TIMEOUT_SECONDS):
         cursor = psycopg.AsyncClientCursor(connection)
         await cursor.execute(sql.encode(), params)
-        return [dict(zip(COLUMNS, row, strict=True)) for row in await cursor.fetchall()]
+        rows = await cursor.fetchall()
+    found = rows[0][-1] if rows else 0
+    return [dict(zip(COLUMNS, row[:-1], strict=True)) for row in rows], found
 
 
 _readers: "WeakKeyDictionary[asyncio.AbstractEventLoop, Readers]" = WeakKeyDictionary()

@@ -14,6 +14,7 @@ from psycopg.adapt import Loader
 from psycopg.types.string import TextLoader
 
 from events.models.event import SystemEventQuerySet
+from events.reading.page_bytes import FOUND, bounded
 from sovi_events.following.position import MAX_ID, MIN_ID
 from sovi_events.loaders import NearestTimestamptz, read_json
 from sovi_events.statements import COLUMNS
@@ -40,14 +41,14 @@ def represent(row: Mapping[str, Any]) -> dict[str, Any]:
     return event
 
 
-class Page(NamedTuple):
+class EventPage(NamedTuple):
     """`found` is how many events there were to read; of very large ones fewer were."""
 
     events: list[dict[str, Any]]
     found: int
 
 
-def read(events: SystemEventQuerySet, *, ascending: bool = False) -> Page:
+def read(events: SystemEventQuerySet, *, ascending: bool = False) -> EventPage:
     """Read events as `represent` returns them, by their ids, until they come to `PAGE_BYTES`.
 
     What is text in JSON is never anything else.
@@ -55,12 +56,10 @@ def read(events: SystemEventQuerySet, *, ascending: bool = False) -> Page:
     try:
         statement, params = events.query.sql_with_params()
     except EmptyResultSet:
-        return Page([], 0)
-    order = "ASC" if ascending else "DESC"
-    sql = _PAGE.format(statement=statement, order=order)
-    rows = _read(sql, [*params, PAGE_BYTES], using=events.db)
-    found = [event.pop(_FOUND) for event in rows]
-    return Page(rows, found[0] if found else 0)
+        return EventPage([], 0)
+    rows = _read(bounded(statement, PAGE_BYTES, ascending=ascending), params, using=events.db)
+    found = [event.pop(FOUND) for event in rows]
+    return EventPage(rows, found[0] if found else 0)
 
 
 def read_one(event_id: int) -> dict[str, Any] | None:
@@ -69,18 +68,6 @@ def read_one(event_id: int) -> dict[str, Any] | None:
     found = _read(_ONE, [event_id]) if MIN_ID <= event_id <= MAX_ID else []
     return found[0] if found else None
 
-
-_FOUND = "found"
-# PostgreSQL measures, so that what is too much never leaves it.
-_PAGE = f"""
-SELECT {", ".join(COLUMNS)}, {_FOUND} FROM (
-    SELECT *, count(*) OVER () AS {_FOUND},
-        sum(octet_length(message) + octet_length(coalesce(context, '{{{{}}}}')::text))
-            OVER (ORDER BY id {{order}} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
-    FROM ({{statement}}) AS page
-) AS measured
-WHERE before IS NULL OR before < %s ORDER BY id {{order}}
-"""  # noqa: S608 - Django's SQL
 
 _ONE = f"SELECT {', '.join(COLUMNS)} FROM system_events WHERE id = %s"  # noqa: S608
 

@@ -1,5 +1,6 @@
 """`GET /api/events/export` on a real server, and its links in the admin."""
 
+import asyncio
 import csv
 import io
 import json
@@ -24,6 +25,7 @@ from patience import eventually
 from streaming import insert, make_token, run_server, writer
 
 from events.export.formats import CSV, NDJSON
+from events.export.pages import MOST_BYTES, IdRange, read
 from events.models import ApiToken, Device, SystemEvent
 from events.web.event_json import represent
 from sovi_events.statements import COLUMNS
@@ -320,6 +322,26 @@ def test_memory_does_not_grow_with_the_file(
     assert lines == MANY
     assert size > 90 * 1024**2
     assert highest - before < 25 * 1024**2
+
+
+def test_rows_that_grow_make_pages_of_fewer(server, token: str) -> None:
+    add_many(800)
+    crowd.rows(
+        "INSERT INTO system_events (category, severity, event_type, message, context)"
+        " SELECT 'auth', 'info', 'x', 'large', jsonb_build_object('x', repeat('x', %s))"
+        " FROM generate_series(1, %s)",
+        3_000_000,
+        5,
+    )
+    wanted = list(SystemEvent.objects.order_by("pk").values_list("pk", flat=True))
+    with exporting(server.url, token, format="ndjson") as answer:
+        assert [json.loads(line)["id"] for line in answer.iter_lines()] == wanted
+    extent = IdRange(wanted[0] - 1, wanted[-1], len(wanted))
+
+    async def sizes() -> list[int]:
+        return [len(it) async for it in read(SystemEvent.objects.all(), extent, NDJSON(), b"")]
+
+    assert max(asyncio.run(sizes())) < MOST_BYTES + 4_000_000
 
 
 def test_a_client_that_does_not_read_holds_no_connection_and_no_more_than_a_page(
