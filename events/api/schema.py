@@ -7,8 +7,6 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import get_doc
 from drf_spectacular.utils import PolymorphicProxySerializer
 
-from events.filters.filterset import EventFilterSet
-
 from .emission_serializers import MAX_EVENTS, EmissionSerializer, EventInputSerializer
 from .filter_backend import filter_parameters
 from .serializers import (
@@ -67,8 +65,8 @@ class ApiSchema(AutoSchema):
         if "requestBody" in operation:
             operation["requestBody"]["required"] = self.view.operation.needs_body
         for parameter in operation.get("parameters", ()):
-            if parameter["name"] in EventFilterSet.base_filters:
-                parameter["allowEmptyValue"] = True  # it does not filter
+            if parameter["schema"].get("type") == "boolean":
+                parameter["allowEmptyValue"] = True  # then it does not filter
         refusals = dict(REFUSALS)
         if self.view.detail:
             refusals |= REFUSALS_OF_ONE
