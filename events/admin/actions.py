@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext_lazy
 from events.models import EventAction
 from events.models.action import REASON_LENGTH
 from events.models.event import SystemEventQuerySet
-from events.reading.time_limit import NOTHING_CHANGED, TookTooLong, time_limit
+from events.reading.time_limit import NOTHING_CHANGED, TookTooLong, statement_limit
 from events.web import event_html
 from events.web.operator_form import NEWEST_ID, actor_of, read_id, reason_of
 
@@ -115,7 +115,7 @@ class ActingAdmin(ResolvingAdmin):
         elif request.POST.get("action") in ACTION_NAMES:
             return self._preview(request)
         try:
-            with time_limit(advice=NOTHING_CHANGED):
+            with statement_limit(advice=NOTHING_CHANGED):  # they are one chunk
                 return super().response_action(request, queryset, *args, **kwargs)
         except TookTooLong as error:
             self.message_user(request, str(error), messages.ERROR)

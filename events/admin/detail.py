@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 import events.web.event_id  # noqa: F401 - registers its converter
 from events.models import EventAction, SystemEvent
 from events.models.action import REASON_LENGTH
-from events.reading.time_limit import NOTHING_CHANGED, TookTooLong, time_limit
+from events.reading.time_limit import NOTHING_CHANGED, TookTooLong, statement_limit
 from events.web import event_html
 from events.web.links import list_url, timeline_url
 from events.web.operator_form import actor_of, reason_of
@@ -97,7 +97,7 @@ class EventDetail(ActingAdmin):
         done, already = TOLD[action]
         event = SystemEvent.objects.filter(pk=event_id)
         try:
-            with time_limit(advice=NOTHING_CHANGED):
+            with statement_limit(advice=NOTHING_CHANGED):
                 changed = event.act_on_all(action, by=actor_of(request), reason=reason_of(request))
         except TookTooLong as error:
             self.message_user(request, str(error), messages.ERROR)

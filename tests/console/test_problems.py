@@ -20,6 +20,7 @@ from events.console.problems import grouping
 from events.console.problems.grouping import Kind, Problems, read_problems
 from events.filters.event_filter import EventFilter
 from events.models import Account, Device, EventAction, SystemEvent
+from events.models.event import CHUNK_ROWS
 from events.reading.time_limit import ALONG_INDEXES, time_limit
 from sovi_events import catalog, database
 
@@ -359,6 +360,23 @@ def test_resolving_the_kind_of_an_event_that_is_gone_is_not_found(admin_client: 
     event = add(severity="error")
     address = f"{PROBLEMS}{event.pk + 1}/resolve/"
     assert admin_client.post(address, {"newest_id": str(event.pk)}).status_code == 404
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_are_resolved_in_several_transactions_none_of_which_is_long(
+    admin_client: Client,
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO system_events (category, severity, event_type, message)"
+            " SELECT 'device', 'error', 'x', '' FROM generate_series(1, %s)",
+            [CHUNK_ROWS + 1],
+        )
+        newest = SystemEvent.objects.latest("pk")
+        resolve(admin_client, newest, newest)
+        cursor.execute("SELECT count(DISTINCT resolved_at) FROM system_events")
+        assert cursor.fetchone() == (2,)
+    assert not unresolved_ids()
 
 
 def test_only_who_may_view_events_sees_them(client: Client, django_user_model: Any) -> None:

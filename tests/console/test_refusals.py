@@ -204,8 +204,8 @@ def test_a_resolve_that_has_to_wait_changes_nothing_and_says_so(
         page = admin_client.post(f"{LIST}{event.pk}/resolve/", sent, follow=True)
         problems = f"/admin/events/problems/{event.pk}/resolve/"
         answer = admin_client.post(problems, sent, follow=True)
-    for shown in (page, answer):
-        assert "Nothing was changed: try again." in text_of(shown)
+    assert "Nothing was changed: try again." in text_of(page)
+    assert "What was resolved until then stays so: try again" in text_of(answer)
     event.refresh_from_db()
     assert not event.resolved
 

@@ -16,7 +16,7 @@ from streaming import Collector, a_hub, collecting, until, writer
 from events.bulk.preview import preview
 from events.bulk.runner import run
 from events.checks import check_database
-from events.models import SystemEvent
+from events.models import EventAction, SystemEvent
 from events.statistics.rollups.rolling import roll_up
 from sovi import events
 
@@ -190,6 +190,31 @@ def test_a_sequence_that_counts_down_or_has_ended_is_told(change: str, check: st
             connection.execute(
                 f"ALTER SEQUENCE {SEQUENCE} INCREMENT 1 NO CYCLE NO MINVALUE NO MAXVALUE RESTART"
             )
+
+
+@pytest.mark.parametrize(
+    ("address", "form"),
+    [
+        ("events/systemevent/4/resolve/", {}),
+        ("events/problems/4/resolve/", {"newest_id": "4"}),
+        (
+            "events/systemevent/",
+            {"action": "resolve_selected", "index": "0", "_selected_action": "4"},
+        ),
+    ],
+)
+def test_each_form_of_the_admin_passes_by_ids_of_actions_that_a_restore_brought(
+    admin_client: Client, address: str, form: dict[str, str]
+) -> None:
+    restore([1, 2, 3, 4], last_id=4)
+    assert all(events.resolve(event_id, "human", actor="ada") for event_id in (1, 2, 3))
+    with writer(autocommit=True) as connection:
+        connection.execute(
+            "SELECT setval('event_actions_id_seq', (SELECT min(id) FROM event_actions), false)"
+        )
+    assert admin_client.post(f"/admin/{address}", form).status_code == 302
+    assert not SystemEvent.objects.unresolved().exists()
+    assert EventAction.objects.about(4).count() == 1
 
 
 def test_an_event_has_nothing_of_the_history_of_a_former_one(admin_client: Client) -> None:

@@ -23,7 +23,13 @@ from events.models.action import REASON_LENGTH
 from events.prerequisites import why_not_settled
 from events.reading.bounded_count import COUNT_BOUND, BoundedCount, bounded_count
 from events.reading.raw_sql import read_rows
-from events.reading.time_limit import ALONG_INDEXES, NOTHING_CHANGED, TookTooLong, time_limit
+from events.reading.time_limit import (
+    ALONG_INDEXES,
+    NOTHING_CHANGED,
+    TookTooLong,
+    statement_limit,
+    time_limit,
+)
 from events.web import event_html
 from events.web.links import list_url, timeline_url
 from events.web.names import shown_to
@@ -39,6 +45,9 @@ from .sparkline import hourly
 TIMEOUT_SECONDS = 2.0
 RESOLVE_BOUND = 5000
 """Events resolved while the operator waits; more of them are resolved from the list."""
+
+SOME_CHANGED = "What was resolved until then stays so: try again for what is left."
+"""Each chunk is a transaction: who writes the same rows waits for no more than that."""
 
 FILTERS = ("severity", "category")
 GRAVE = catalog.SEVERITIES[:0:-1]
@@ -84,8 +93,7 @@ def resolve(request: HttpRequest, event_id: int) -> HttpResponse:
         messages.error(request, _("The request could not be read, so nothing was changed."))
         return _back(request)
     try:
-        with time_limit(advice=NOTHING_CHANGED):
-            return _resolve_kind(request, event_id, asked, newest_id)
+        return _resolve_kind(request, event_id, asked, newest_id)
     except TookTooLong as error:
         messages.error(request, str(error))
         return _back(request)
@@ -94,18 +102,21 @@ def resolve(request: HttpRequest, event_id: int) -> HttpResponse:
 def _resolve_kind(
     request: HttpRequest, event_id: int, asked: EventFilter, newest_id: int
 ) -> HttpResponse:
-    event = SystemEvent.objects.defer("context", "message").filter(pk=event_id).first()
-    if event is None:
-        raise Http404
-    kind = Kind.of(event)
-    events = kind.unresolved(asked, newest_id)
-    if not bounded_count(events, RESOLVE_BOUND).exact:
+    with time_limit(advice=NOTHING_CHANGED):
+        event = SystemEvent.objects.defer("context", "message").filter(pk=event_id).first()
+        if event is None:
+            raise Http404
+        kind = Kind.of(event)
+        events = kind.unresolved(asked, newest_id)
+        found = bounded_count(events, RESOLVE_BOUND)
+    if not found.exact:
         messages.warning(
             request,
             _("These are too many to resolve at once: select all that match here instead."),
         )
         return HttpResponseRedirect(_events_url(kind, asked))
-    changed = events.resolve(by=actor_of(request), reason=reason_of(request))
+    with statement_limit(advice=SOME_CHANGED):
+        changed = events.resolve(by=actor_of(request), reason=reason_of(request))
     text = ngettext("Resolved %(count)s event.", "Resolved %(count)s events.", changed)
     count = event_html.number(changed)
     if changed:
