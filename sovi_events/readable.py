@@ -20,11 +20,12 @@ _PICTURES = (
     | dict.fromkeys(range(0x80, 0xA0), "\N{REPLACEMENT CHARACTER}")
 )
 _DRAWN = str.maketrans(_DIRECTION | _PICTURES)
-# They draw nothing, though their categories are those of letters and signs.
-_BLANK = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
-    "\U000e0000-\U000e0fff]"
+BLANK = (
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U000e0000-\U000e0fff"
 )
+"""A regular expression's set: they draw nothing, though of the categories of letters and signs."""
+_BLANK = re.compile(f"[{BLANK}]")
 
 
 def readable(text: str) -> str:

@@ -8,16 +8,23 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from sovi_events.readable import BLANK
 from sovi_events.statements import COLUMNS
 
 Event = dict[str, Any]
 """As `events.web.event_json.represent` returns it."""
 
-# A formula, as OWASP lists them and in full width, where a cell begins: also behind a semicolon or
-# the end of a line, for other locales and broken cells. What is passed over may stand before it.
+# What a spreadsheet passes over before a formula, or a person doesn't see there.
+_SKIPPED = rf"\s\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff{BLANK}"
+_BEGINS, _SIGNS = r"=@\uff1d\uff20\ufe66\ufe6b", r"+\-\uff0b\uff0d\ufe62\ufe63"
+# A formula, as OWASP lists them and in full width, where a cell begins. Where semicolons separate
+# cells quotes are not seen in the middle, and one may begin behind a semicolon or a line's end:
+# a sign begins a list's line there more often, but where it calls or refers to something.
+# Each run of what is passed over is looked at once, from its first character on.
 _FORMULA = re.compile(
-    r"(^|[;\t\r\n])([\s\x00-\x1f\xad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*"
-    r"[=+\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b])|^(?=[\t\r\n])"
+    rf"\A(?P<cell>[{_SKIPPED}]*+[{_BEGINS}{_SIGNS}])|\A(?=[\t\r\n])"
+    rf"|(?<![{_SKIPPED};])(?P<before>(?>[{_SKIPPED};]*[;\t\r\n]))"
+    rf"(?=[{_SKIPPED}]*+(?:[{_BEGINS}]|[{_SIGNS}][^;\t\r\n]*[(!\uff08\uff01]))"
 )
 _INT64 = range(-(2**63), 2**63)
 
@@ -77,7 +84,7 @@ def _cell(value: Any) -> Any:
         return "true" if value else "false"
     if value is None or isinstance(value, int):
         return value
-    return _FORMULA.sub(r"\1'\2", value)
+    return _FORMULA.sub(r"\g<before>'\g<cell>", value)
 
 
 def _narrowed(value: Any) -> Any:

@@ -127,6 +127,7 @@ def test_csv_is_read_back_as_it_was(server, token: str) -> None:
     [
         *("=", "+", "-", "@", "\t", "\r", "\n", " =", "\n=", "\t@", "\xa0+", "\u200b=", "\ufeff-"),
         *("\uff1d", "\uff0b", "\uff0d", "\uff20", "\u3000\uff1d", "\ufe66", "\x00="),
+        *("\u3164=", "\u2800=", "\u034f=", "\ufe00=", "\U000e0020=", "\x7f=", "\u061c=", " \n-"),
     ],
 )
 def test_no_cell_is_run_by_a_spreadsheet(begin: str) -> None:
@@ -150,11 +151,26 @@ def test_no_cell_is_run_that_begins_elsewhere_for_another_locale() -> None:
     for text, neutral in (
         (";=1+1", ";'=1+1"),
         ("a; =1;b\n@c", "a;' =1;b\n'@c"),
+        ("a;-cmd|'/C calc'!A0", "a;'-cmd|'/C calc'!A0"),
+        ("a \n \n\u3164+SUM(A1)\n=", "a \n \n'\u3164+SUM(A1)\n'="),
+        ("\n;=1", "'\n;'=1"),
+        # What only looks like one.
         ("a=1; b-2 @c\nd", "a=1; b-2 @c\nd"),
+        ("Lost:\n- phone\n- laptop; -5 C\n---\n+ e", "Lost:\n- phone\n- laptop; -5 C\n---\n+ e"),
     ):
         line = CSV().lines([event | {"message": text}]).decode()
         [cells] = csv.reader(io.StringIO(line, newline=""))
         assert cells[COLUMNS.index("message")] == neutral
+
+
+@pytest.mark.parametrize(
+    "piece", ["\n", " ", " \n", ";", "\n;", ";-", "\n-a", "-", "\u3164", "a\n "]
+)
+def test_a_cell_takes_as_long_as_it_is(piece: str) -> None:
+    """Were each character's time that of all after it, this would never end."""
+    event = represent(dict.fromkeys(COLUMNS) | {"id": 1, "timestamp": timezone.now()})
+    text = "x" + piece * (1_000_000 // len(piece))
+    assert text in CSV().lines([event | {"message": text}]).decode()
 
 
 def test_a_byte_order_mark_is_there_for_who_asks(server, token: str) -> None:
