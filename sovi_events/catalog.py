@@ -4,6 +4,8 @@ The specification's tables are the source. Severity and resolver are closed sets
 event types are open: an unknown one is stored and shown like any other.
 """
 
+from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Literal, NamedTuple, get_args
 
 Severity = Literal["info", "warning", "error", "critical"]
@@ -15,6 +17,22 @@ SEVERITIES: tuple[str, ...] = get_args(Severity)
 RESOLVERS: tuple[str, ...] = get_args(Resolver)
 
 CATEGORIES = ("scheduler", "device", "account", "auth")
+
+TYPING_MISTAKE = 0.75
+"""From this likeness on: `eror` is one, `warn` and `debug` may be what another program writes."""
+
+
+def asked_for(text: str, known: Sequence[str]) -> str:
+    """Return what rows may hold: one of the known, in its own case, or what another program wrote.
+
+    Raises ValueError for what looks like a known one typed wrong: to find nothing would hide it.
+    """
+    folded = text.strip().lower()
+    if folded in known:
+        return folded
+    if get_close_matches(folded, known, cutoff=TYPING_MISTAKE):
+        raise ValueError(f"“{text}” is not one of {', '.join(known)}.")
+    return text
 
 
 class EventType(NamedTuple):

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
-from . import index_scan
+from . import catalog, index_scan
 from .errors import InvalidEvent
 from .following.position import MAX_ID
-from .record import checked_name, checked_severity, optional_uuid
+from .record import checked_name, optional_uuid
 from .statements import COLUMNS
 from .storable import shown
 
@@ -41,7 +41,7 @@ class EventQuery(NamedTuple):
         """Check the arguments of `get_events`; raises `InvalidEvent` naming the one to change."""
         equal: dict[str, Sequence[Any]] = {
             "category": _several("category", category, checked_name),
-            "severity": _several("severity", severity, checked_severity),
+            "severity": _several("severity", severity, _asked_severity),
             "event_type": _several("event_type", event_type, checked_name),
             "device_id": [optional_uuid("device_id", device_id)],
             "account_id": [optional_uuid("account_id", account_id)],
@@ -100,6 +100,14 @@ def _several(argument: str, value: Any, check: Callable[[str, object], str]) -> 
     if not value:
         raise InvalidEvent(f"{argument} must name at least one, or be None for all")
     return [check(argument, it) for it in value]
+
+
+def _asked_severity(argument: str, value: object) -> str:
+    text = checked_name(argument, value)
+    try:
+        return catalog.asked_for(text, catalog.SEVERITIES)
+    except ValueError as error:
+        raise InvalidEvent(f"{argument}: {error}") from None
 
 
 def _whole(argument: str, value: object, lowest: int, highest: int) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
+from events.filters.search.keys import Key
 from events.filters.search.normalise import read_search
 from events.filters.search.query import Search
 from events.times import read_time
@@ -50,6 +51,20 @@ class ValuesField(forms.Field):
     def parse(self, text: str) -> Any:
         check_storable(text)
         return text
+
+
+class KnownField(ValuesField):
+    """One or more texts, checked as the search's key of the same column is."""
+
+    def __init__(self, *, key: Key, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.key = key
+
+    def parse(self, text: str) -> str:
+        try:
+            return self.key.check(super().parse(text))
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
 
 
 class UUIDsField(ValuesField):

@@ -15,12 +15,14 @@ from .event_filter import EventFilter
 from .fields import (
     InstantField,
     JSONObjectField,
+    KnownField,
     SearchField,
     TrueFalseField,
     UUIDsField,
     ValuesField,
 )
 from .search import guide
+from .search.keys import KEYS
 
 TIME = "this time (ISO 8601, in the site's zone without an offset, or how long ago, such as 2h)"
 
@@ -32,6 +34,12 @@ class AnyOf(django_filters.Filter):  # type: ignore[misc]  # django-filter has n
 
     def __init__(self, field_name: str, help_text: str, **kwargs: Any) -> None:
         super().__init__(field_name, "in", label=field_name, help_text=help_text, **kwargs)
+
+
+class AnyOfKnown(AnyOf):
+    """The same, but a known one typed wrong is refused."""
+
+    field_class = KnownField
 
 
 class AnyOfUUIDs(AnyOf):
@@ -66,13 +74,19 @@ class EventFilterSet(django_filters.FilterSet):  # type: ignore[misc]
 
     base_filters: dict[str, django_filters.Filter]  # by the library's metaclass
     category = AnyOf("category", "Category.")
-    severity = AnyOf("severity", f"{', '.join(catalog.SEVERITIES)}, or another that a row holds.")
+    severity = AnyOfKnown(
+        "severity",
+        f"{', '.join(catalog.SEVERITIES)}, or another that a row holds.",
+        key=KEYS["severity"],
+    )
     event_type = AnyOf("event_type", "Event type.")
     device_id = AnyOfUUIDs("device_id", "UUID of the device; - for none.")
     account_id = AnyOfUUIDs("account_id", "UUID of the account; - for none.")
     resolved = TrueFalse("resolved", help_text="Only resolved or only unresolved.")
-    resolved_by = AnyOf(
-        "resolved_by", f"{', '.join(catalog.RESOLVERS)}, or another that a row holds."
+    resolved_by = AnyOfKnown(
+        "resolved_by",
+        f"{', '.join(catalog.RESOLVERS)}, or another that a row holds.",
+        key=KEYS["resolved_by"],
     )
     since = Instant("timestamp", "gte", help_text=f"From {TIME} on.")
     until = Instant("timestamp", "lt", help_text=f"Before {TIME}.")

@@ -74,7 +74,7 @@ def test_a_preview_tells_severities_and_times_and_changes_nothing(admin_client: 
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ("action=resolve&severity=fatal", "severity: "),
+        ("action=resolve&severity=eror", "severity: "),
         ("action=resolve&severty=error", "Unknown parameter"),
         ("action=resolve&since=yesterday", "is not a time"),
         ("action=resolve&max_id=x", "max_id: "),

@@ -58,6 +58,7 @@ def events(db: None) -> None:
         ({"severity": ""}, "one, two, three 100%, Four_ß"),
         ({"severity": "error"}, "two"),
         ({"severity": "error, critical,"}, "two, three 100%"),
+        ({"severity": "ERROR,error"}, "two"),
         ({"severity": ["error", "critical,info"]}, "one, two, three 100%"),
         ({"category": "proxy"}, "Four_ß"),
         ({"category": "nobody-knows"}, ""),
@@ -69,6 +70,7 @@ def events(db: None) -> None:
         ({"resolved": "false"}, "one, two, three 100%"),
         ({"resolved": "True"}, "Four_ß"),
         ({"resolved_by": "auto,human"}, "Four_ß"),
+        ({"resolved_by": "Auto"}, "Four_ß"),
         ({"since": "2026-01-01T00:00:00", "until": "2026-01-01T00:00:00.000001Z"}, "one"),
         ({"since": "2026-01-01T02:00:00 02:00", "until": "2026-01-02"}, "one"),
         ({"until": "2026-01-01T00:00:00Z"}, ""),
@@ -120,6 +122,9 @@ def test_what_clients_add_by_themselves_is_no_parameter() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
+        ("severity", "errors", "“errors” is not one of info, warning, error, critical."),
+        ("severity", "info,CRITCAL", "“CRITCAL” is not one of info, warning, error, critical."),
+        ("resolved_by", "humans", "“humans” is not one of human, llm_agent, auto."),
         ("severity", "info\x00", "NUL characters are not allowed."),
         ("resolved_by", "\x00", "NUL characters are not allowed."),
         ("resolved", "1", "'1' is neither true nor false."),

@@ -73,6 +73,7 @@ def test_it_reopens_likewise_also_by_ids(capsys: Any) -> None:
     [
         (["--yes"], "--all"),
         (["--all", "--ids=1"], "--all"),
+        (["--severity=eror", "--yes"], "--severity: “eror” is not one of"),
         (["--q=severity:eror", "--yes"], "--q: At character 10"),
         (["--since=yesterday", "--yes"], "--since: “yesterday” is not a time"),
         (["--job=4711"], "There is no job 4711"),

@@ -270,6 +270,7 @@ def test_what_is_not_understood_is_refused(server, token: str) -> None:
         {"max_id": "x"},
         {"limit": "0"},
         {"colour": "red"},
+        {"severity": "errors"},
         {"resolved": "bad"},
         {"cursor": "x"},
         {"format": ["csv", "csv"]},

@@ -24,7 +24,7 @@ def test_it_opens_a_stream_with_the_filters_of_its_address(admin_client: Client)
     assert address == "/api/logs/stream?severity=error&severity=info&q=a%26b&backlog=200"
 
 
-@pytest.mark.parametrize("query", ["?severity=terrible", "?colour=red", "?backlog=7", "?q=a%22"])
+@pytest.mark.parametrize("query", ["?severity=eror", "?colour=red", "?backlog=7", "?q=a%22"])
 def test_it_opens_none_for_filters_it_cannot_read(admin_client: Client, query: str) -> None:
     assert stream(admin_client, query) is None
 

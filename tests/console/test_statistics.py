@@ -353,6 +353,7 @@ def test_what_is_not_understood_is_refused(admin_client: Client) -> None:
         {"tz": "\0"},
         {"colour": "red"},
         {"limit": "1"},
+        {"severity": "errors"},
         {"resolved": "bad"},
         {"since": "yesterday"},
         {"by": ["severity", "device"]},

@@ -139,7 +139,11 @@ def test_to_begin_it_takes_no_thread_and_no_connection_of_djangos(
     user: Any, show: Callable[[Any], dict[str, str]]
 ) -> None:
     async def scenario() -> None:
-        for query, status in {"": 200, "q=lost+severity:error": 200, "resolved=bad": 400}.items():
+        for query, status in {
+            "": 200,
+            "q=lost+severity:error": 200,
+            "severity=errors": 400,
+        }.items():
             request = RequestFactory().get(f"{PATH}?{query}", headers=shown)
             assert (await stream(request)).status_code == status
         assert threading.active_count() == threads

@@ -119,6 +119,9 @@ def test_what_the_server_refuses_is_an_error_with_its_reason(server) -> None:
         assert "401" in failed.stderr
         assert "Traceback" not in failed.stderr
     token = make_token()
+    mistyped = tail(server.url, token, "--severity", "errors", "--follow")
+    assert mistyped.returncode == 1
+    assert "“errors” is not one of" in mistyped.stderr
     assert tail(server.url, token, "-n", "501").returncode == 2
     get_user_model().objects.update(is_superuser=False)
     failed = tail(server.url, token)

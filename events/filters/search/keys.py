@@ -1,8 +1,8 @@
 """The keys of a search: which columns they stand for, and what may follow each."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
-from difflib import get_close_matches
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -13,9 +13,6 @@ from sovi_events.whole_number import whole_number
 
 NONE = "-"
 """What asks, in a parameter or a search, for the events that name no device or no account."""
-
-TYPING_MISTAKE = 0.75
-"""From this likeness on: `eror` is one, `warn` and `debug` may be what another program writes."""
 
 # Any will do: a duration is one whatever it is counted from.
 _SOME_TIME = datetime(2026, 1, 1, tzinfo=UTC)
@@ -31,19 +28,6 @@ class Key(NamedTuple):
     check: Callable[[str], str] = str
     value: Callable[[str], Any] = str
     several: bool = True
-
-
-def _known(values: Sequence[str]) -> Callable[[str], str]:
-    """Take any that a row may hold, but for what looks like one of these, typed wrong."""
-
-    def check(text: str) -> str:
-        if text.lower() in values:
-            return text.lower()
-        if get_close_matches(text.lower(), values, cutoff=TYPING_MISTAKE):
-            raise ValueError(f"“{text}” is not one of {', '.join(values)}.")
-        return text
-
-    return check
 
 
 def _yes_or_no(text: str) -> str:
@@ -70,13 +54,13 @@ def read_subject_id(text: str) -> UUID | None:
 
 
 KEYS = {
-    "severity": Key("severity", _known(catalog.SEVERITIES)),
+    "severity": Key("severity", partial(catalog.asked_for, known=catalog.SEVERITIES)),
     "category": Key("category"),
     "type": Key("event_type"),
     "device": Key("device_id", value=read_subject_id),
     "account": Key("account_id", value=read_subject_id),
     "resolved": Key("resolved", _yes_or_no, several=False),
-    "resolved_by": Key("resolved_by", _known(catalog.RESOLVERS)),
+    "resolved_by": Key("resolved_by", partial(catalog.asked_for, known=catalog.RESOLVERS)),
     "id": Key("id", _id, int),
     "since": Key("timestamp", _time, datetime.fromisoformat, several=False),
     "until": Key("timestamp", _time, datetime.fromisoformat, several=False),
