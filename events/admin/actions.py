@@ -17,6 +17,8 @@ from events.models.event import SystemEventQuerySet
 from events.reading.time_limit import NOTHING_CHANGED, TookTooLong, statement_limit
 from events.web import event_html
 from events.web.operator_form import NEWEST_ID, actor_of, read_id, reason_of
+from sovi_events.following.position import MAX_ID, MIN_ID
+from sovi_events.whole_number import whole_number
 
 from .resolving import ResolvingAdmin
 
@@ -107,7 +109,10 @@ class ActingAdmin(ResolvingAdmin):
     ) -> HttpResponse | None:
         if request.POST.get("select_across", "0").lower() in ("", "0", "false"):
             # Rows picked by hand are acted on even if they have left the filter since.
-            selected = [read_id(text) for text in request.POST.getlist(ACTION_CHECKBOX_NAME)]
+            selected = [
+                whole_number(text, MIN_ID, MAX_ID)
+                for text in request.POST.getlist(ACTION_CHECKBOX_NAME)
+            ]
             if None in selected:
                 self._refuse(request)
                 return None

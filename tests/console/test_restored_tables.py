@@ -160,6 +160,15 @@ def test_ids_that_no_sequence_gives_out_are_shown_and_can_be_acted_on(admin_clie
     assert found == {"events.W010", "events.W013"}
 
 
+def test_a_negative_id_is_searched_for_and_selected_beside_others(admin_client: Client) -> None:
+    restore([-9, -5, 3], last_id=3)
+    for query in ("id:-5", "%23-5", "id:-5 -id:-9"):
+        assert shown(admin_client, f"/api/events?q={query}") == [-5]
+    form = {"action": "resolve_selected", "index": "0", "_selected_action": ["-5", "3"]}
+    admin_client.post("/admin/events/systemevent/?q=id:-5", form)
+    assert list(SystemEvent.objects.unresolved().values_list("pk", flat=True)) == [-9]
+
+
 def test_a_problem_of_negative_ids_alone_can_be_resolved(admin_client: Client) -> None:
     restore([-9, -5])
     page = admin_client.get("/admin/events/problems/").content.decode()

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from events.times import read_time
 from sovi_events import catalog
-from sovi_events.following.position import MAX_ID
+from sovi_events.following.position import MAX_ID, MIN_ID
 from sovi_events.whole_number import whole_number
 
 NONE = "-"
@@ -38,7 +38,7 @@ def _yes_or_no(text: str) -> str:
 
 
 def _id(text: str) -> str:
-    number = whole_number(text, 0, MAX_ID)
+    number = whole_number(text, MIN_ID, MAX_ID)
     if number is None:
         raise ValueError(f"“{text}” is not an event's id.")
     return str(number)
