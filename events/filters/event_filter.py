@@ -136,7 +136,7 @@ class EventFilter:
         """Read what `to_json` wrote. Raises ValueError for what it could not have written."""
         terms = [_read(name, texts) for name, texts in stored.items() if name != "q"]
         # Longer than one may type, where a name stands for many ids: not read, but parsed.
-        searches = [parse(text).terms for text in stored.get("q", [])]
+        searches = [parse(text, is_stored=True).terms for text in stored.get("q", [])]
         return cls(tuple(terms), Search(tuple(term for found in searches for term in found)))
 
     def __and__(self, other: "EventFilter") -> "EventFilter":

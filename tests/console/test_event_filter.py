@@ -91,6 +91,8 @@ def test_a_filter_that_a_job_kept_before_is_read() -> None:
     assert found.to_json() == kept
     with pytest.raises(ValueError, match="'colour' is none of its parameters"):
         EventFilter.from_json({"colour": ["red"]})
+    bare = EventFilter.from_json({"q": ["login AND NOT captcha"]})  # as once they were written
+    assert bare == asked('q=login "AND" "NOT" captcha')
 
 
 def test_parts_of_a_filter_keep_the_rest_of_the_search() -> None:

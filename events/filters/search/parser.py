@@ -38,15 +38,20 @@ _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.S)
 _TYPOGRAPHIC = re.compile(rf"[{QUOTES}]([^{QUOTES}]+)[{QUOTES}](?=[\s,]|\Z)")
 _ESCAPED = re.compile(r'\\(["\\])')
 _ID = re.compile(r"#(-?\d+)(?!\S)", re.ASCII)
-_BOOLEAN = re.compile(r"(OR|AND|NOT|\|\|?|&&?)(?!\S)")
+# What can only be meant as one: NOT FOUND is what programs write.
+_BETWEEN = re.compile(r"(OR|AND)(?=\s+\S)")
+_BEFORE = re.compile(r"(NOT)(?=\s+\S)(?!\s+[A-Z]{2})")
 _KEY = re.compile(r"([a-z_][a-z0-9_]*)(:|>=|<=|[<>=])", re.ASCII | re.I)
 _OPERATOR = re.compile(r":|>=|<=|>|<")
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?(e[+-]?\d+)?", re.ASCII | re.I)
 
 
-def parse(text: str) -> Search:
-    """Read a search. Raises `SearchError`, and nothing else, whatever the text holds."""
-    return _Reader(text).query()
+def parse(text: str, *, is_stored: bool = False) -> Search:
+    """Read a search. Raises `SearchError`, and nothing else, whatever the text holds.
+
+    In a stored one AND is a word, as it was when that was written.
+    """
+    return _Reader(text, refuses_operators=not is_stored).query()
 
 
 def is_number(text: str) -> bool:
@@ -57,8 +62,9 @@ def is_number(text: str) -> bool:
 class _Reader:
     """The text, and how far it has been read."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, refuses_operators: bool) -> None:
         self.text = text
+        self.refuses_operators = refuses_operators
         self.at = 0
 
     def query(self) -> Search:
@@ -70,9 +76,21 @@ class _Reader:
         while self.at < len(self.text):
             if len(terms) == MAX_TERMS:
                 self.fail(f"A search has at most {MAX_TERMS} terms.", self.at)
+            if self.refuses_operators:
+                self.refuse_operator(follows=bool(terms))
             terms.append(self.term())
             self.match(_SPACE)
         return Search(tuple(terms))
+
+    def refuse_operator(self, *, follows: bool) -> None:
+        found = follows and _BETWEEN.match(self.text, self.at)
+        if found := found or _BEFORE.match(self.text, self.at):
+            self.fail(
+                f"A search has no {found[1]}: all terms must hold, one of several values is "
+                f'type:a,b, and -type:a what must not be. Put quotes around "{found[1]}" to look '
+                "for it.",
+                self.at,
+            )
 
     def term(self) -> SearchTerm:
         negated = self.take("-")
@@ -98,13 +116,6 @@ class _Reader:
             return Column("id", (self.checked("id", found[1], start),))
         if (found := _KEY.match(self.text, self.at)) and self.is_key(found[1].lower(), found[2]):
             return self.column(found[1].lower(), found.end())
-        if found := _BOOLEAN.match(self.text, self.at):
-            self.fail(
-                f"A search has no {found[1]}: all terms must hold, one of several values is "
-                f'type:a,b, and -type:a what must not be. Put quotes around "{found[1]}" to look '
-                "for it.",
-                self.at,
-            )
         return self.word()
 
     def is_key(self, name: str, operator: str) -> bool:
