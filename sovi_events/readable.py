@@ -40,6 +40,12 @@ def readable(text: str) -> str:
     return shown if any(map(_is_seen, shown)) else ""
 
 
+def printable(value: object) -> str:
+    """Return text on one line that moves no cursor: what does not print is escaped."""
+    text = readable(str(value))
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def _is_seen(character: str) -> bool:
     category = unicodedata.category(character)
     return category[0] != "Z" and category not in ("Cc", "Cf") and not _BLANK.match(character)

@@ -22,6 +22,7 @@ from events.models.actor import Actor
 from events.reading.time_limit import TookTooLong, statement_limit
 from sovi_events import catalog
 from sovi_events.following.position import MAX_ID, MIN_ID
+from sovi_events.readable import printable
 
 from .progress import ProgressBar
 from .stopping import stopped_by_signals
@@ -129,10 +130,10 @@ class BulkCommand(BaseCommand):
 
     def _show(self, seen: Preview) -> None:
         filters = (f"{name}={','.join(values)}" for name, values in seen.filters.items())
-        self.stdout.write(f"Filter: {' '.join(filters) or 'none'}")
+        self.stdout.write(f"Filter: {printable(' '.join(filters)) or 'none'}")
         self.stdout.write(f"{_sentence(seen.extent)} would be {self.done}, up to #{seen.last_id}.")
         for severity, rows in seen.extent.by_severity.items():
-            self.stdout.write(f"  {severity}: {seen.extent.shown(rows)}")
+            self.stdout.write(f"  {printable(severity)}: {seen.extent.shown(rows)}")
         for name, event in (("Oldest", seen.oldest), ("Newest", seen.newest)):
             if event:
                 self.stdout.write(f"{name}: {_line(event)}")
@@ -190,4 +191,5 @@ def _sentence(extent: Total) -> str:
 
 def _line(event: SystemEvent) -> str:
     time_text = event.timestamp.isoformat(timespec="seconds")
-    return f"#{event.pk} {time_text} {event.severity} {event.event_type}: {event.message[:80]}"
+    written = f"{event.severity} {event.event_type}: {event.message[:80]}"
+    return f"#{event.pk} {time_text} {printable(written)}"

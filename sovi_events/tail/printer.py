@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, TextIO
 
-from sovi_events.readable import readable
+from sovi_events.readable import printable
 
 BOLD, DIM = "1", "2"
 COLOURS = {"info": "32", "warning": "33", "error": "31", "critical": "1;31", "action": "36"}
@@ -57,12 +57,6 @@ class Printer:
 def note(line: str) -> None:
     """Print a line for a person, beside the events."""
     print(line, file=sys.stderr, flush=True)
-
-
-def printable(value: object) -> str:
-    """Return text on one line that moves no cursor: what does not print is escaped."""
-    text = readable(str(value))
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _second(row: Mapping[str, Any]) -> str:

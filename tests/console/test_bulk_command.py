@@ -44,6 +44,16 @@ def test_a_dry_run_prints_the_preview_and_changes_nothing(capsys: Any) -> None:
     assert not BulkJob.objects.exists()
 
 
+def test_what_producers_wrote_moves_no_cursor(capsys: Any) -> None:
+    hostile = "\x1b[2Jone\ntwo\a\u202e"
+    add_many(2, message=hostile, severity=hostile, event_type=hostile)
+    call_command("resolve_events", f"--category=auth,{hostile}", "--dry-run")
+    said = capsys.readouterr().out
+    assert "one\\ntwo␇: one\\ntwo␇" in said
+    assert not set("\x1b\a\u202e") & set(said)
+    assert len(said.splitlines()) == 6  # the filter, how many, of a severity, oldest, newest, one
+
+
 def test_it_resolves_what_matches_and_says_who_did_it_and_why(capsys: Any) -> None:
     add_many(600)
     others = add_many(2, severity="info")
