@@ -250,10 +250,11 @@ FROM (SELECT (SELECT greatest(max(id), 0) FROM {table}) AS newest, ({last_id(tab
 """
 
 
-# And the highest there is.
+# And the highest there is, and which numbering they are of.
 NEWEST_ID = f"""
 SELECT ({newest_id("system_events")}) AS newest,
-       (SELECT greatest(max(id), 0) FROM system_events) AS highest
+       (SELECT greatest(max(id), 0) FROM system_events) AS highest,
+       ({numbering("system_events")}) AS numbering
 """
 
 # INSERT and COPY lock the table before they draw an id, and let go once their rows are visible.

@@ -36,9 +36,13 @@ class Horizon(NamedTuple):
 
 @dataclass
 class Memory:
-    """The highest id this process knows to be settled, for when a writer keeps everyone waiting."""
+    """The highest id this process knows to be settled, for when a writer keeps everyone waiting.
+
+    `numbering` is the one it is of, see `statements.numbering`.
+    """
 
     settled_id: int = 0
+    numbering: int | None = None
 
 
 process_memory = Memory()
@@ -86,9 +90,10 @@ async def async_read_horizon(
 
 def _steps(memory: Memory, wait_seconds: float) -> Generator[str | float | Horizon, Rows, None]:
     """Yield statements to run and seconds to pause, and at last the horizon."""
-    newest, highest = (yield statements.NEWEST_ID)[0]
-    if newest < memory.settled_id:
-        memory.settled_id = 0  # another database, or this one restored: what was known is void
+    newest, highest, numbering = (yield statements.NEWEST_ID)[0]
+    if newest < memory.settled_id or numbering != memory.numbering:
+        # Another database, or this one emptied or restored: what was known is void.
+        memory.settled_id, memory.numbering = 0, numbering
     deadline = time.monotonic() + wait_seconds
     waiting_for = {holder for (holder,) in (yield statements.LOCK_HOLDERS)}
     while waiting_for:
@@ -97,7 +102,8 @@ def _steps(memory: Memory, wait_seconds: float) -> Generator[str | float | Horiz
             return
         yield PAUSE_SECONDS
         waiting_for &= {holder for (holder,) in (yield statements.LOCK_HOLDERS)}
-    memory.settled_id = max(memory.settled_id, newest)
+    if numbering == memory.numbering:  # else another thread found the table renumbered meanwhile
+        memory.settled_id = max(memory.settled_id, newest)
     yield Horizon(newest, complete=newest >= highest)
 
 

@@ -11,7 +11,7 @@ from bulk_jobs import make_job
 from django.core.checks import Warning
 from django.test import Client
 from django.utils import timezone
-from streaming import Collector, a_hub, collecting, until, writer
+from streaming import Collector, a_hub, collecting, insert, until, writer
 
 from events.bulk.preview import preview
 from events.bulk.runner import run
@@ -273,6 +273,23 @@ def test_ids_given_out_anew_reset_the_streams_however_many_they_are() -> None:
     restore([1, 2, 3], last_id=3)
     with writer(autocommit=True) as connection:
         asyncio.run(scenario(connection))
+
+
+def test_a_page_after_an_id_passes_no_writer_of_a_new_numbering(admin_client: Client) -> None:
+    def read() -> tuple[list[int], bool]:
+        page = admin_client.get("/api/events?after_id=0").json()
+        return [event["id"] for event in page["results"]], page["complete"]
+
+    restore([1, 2, 3], last_id=3)
+    assert read() == ([1, 2, 3], True)
+    with writer(autocommit=True) as connection, writer() as late:
+        connection.execute("TRUNCATE system_events RESTART IDENTITY")
+        insert(late)
+        for _ in range(4):
+            insert(connection)
+        assert read() == ([], False)
+        late.commit()
+        assert read() == ([1, 2, 3, 4, 5], True)
 
 
 def test_a_token_of_before_resets_whoever_comes_back_with_it(admin_client: Client) -> None:

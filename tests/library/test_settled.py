@@ -194,12 +194,12 @@ def test_late_rows_wait_where_the_gaps_between_them_would_be_too_many() -> None:
 class Connection:
     """Answers the horizon's two statements from scripted captures of holders."""
 
-    def __init__(self, newest: int, *captures: set[str]) -> None:
-        self.newest, self.captures = newest, list(captures)
+    def __init__(self, newest: int, *captures: set[str], numbering: int = 1) -> None:
+        self.newest, self.numbering, self.captures = newest, numbering, list(captures)
 
     def __call__(self, statement: str) -> list[tuple[object, ...]]:
         if statement == statements.NEWEST_ID:
-            return [(self.newest, self.newest)]
+            return [(self.newest, self.newest, self.numbering)]
         held = self.captures.pop(0) if len(self.captures) > 1 else self.captures[0]
         return [(holder,) for holder in held]
 
@@ -219,3 +219,11 @@ def test_a_database_that_went_back_voids_what_was_known() -> None:
     memory = Memory()
     read_horizon(Connection(500, set()), memory=memory)
     assert read_horizon(Connection(9, {"a"}), memory=memory, wait_seconds=0.02) == (0, False)
+
+
+def test_ids_given_out_anew_void_what_was_known_of_the_former_ones() -> None:
+    memory = Memory()
+    read_horizon(Connection(60, set()), memory=memory)
+    anew = Connection(200, {"a"}, numbering=2)
+    assert read_horizon(anew, memory=memory, wait_seconds=0.02) == (0, False)
+    assert read_horizon(Connection(200, set(), numbering=2), memory=memory) == (200, True)
