@@ -11,6 +11,7 @@ from rest_framework.exceptions import ValidationError
 
 from events.bulk.confirmation import token_of
 from events.bulk.preview import Preview
+from events.filters.query_string import IGNORED
 from events.models import BulkJob, EventAction
 from events.models.action import ACTOR_COLUMNS
 from events.web.permissions import VIEW_ACTION
@@ -49,6 +50,8 @@ class FiltersField(serializers.Field[Any, Any, Any, Any]):
             raise ValidationError("This must be an object of the list's filters.")
         query = QueryDict(mutable=True)
         for name, value in data.items():
+            if name in IGNORED:  # in addresses alone; here nothing would be left of the filter
+                raise ValidationError(f"There is no filter {name}.")
             values = value if isinstance(value, list) else [value]
             query.setlist(name, [_text(name, item) for item in values])
         return query

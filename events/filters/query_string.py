@@ -15,7 +15,7 @@ from .search.query import Column, quoted
 TIMES = {"since", "until"}
 """The parameters, and the keys of a search, that hold times."""
 IGNORED = {"_"}
-"""Parameters that clients add by themselves: jQuery's, to go around caches."""
+"""Parameters that clients add to addresses by themselves: jQuery's, to go around caches."""
 
 
 class InvalidQuery(ValueError):

@@ -166,6 +166,7 @@ def test_a_token_is_good_for_an_hour(api: Api, monkeypatch: pytest.MonkeyPatch) 
         ({"ids": [1], "filters": {}}, "detail"),
         ({"ids": [1], "limit": 1}, "limit"),
         ({"filters": {"severty": "error"}}, "severty"),
+        ({"filters": {"_": "1"}}, "filters"),
         ({"filters": {"resolved": "perhaps"}}, "resolved"),
         ({"filters": {"severity": ""}}, "filters"),
         ({"filters": {"account_id": [",", ""]}}, "filters"),
