@@ -191,7 +191,7 @@ class BulkJobAdmin(ResolvingAdmin):
         return format_html(
             '<strong>{}</strong> <span class="job-filters">{}</span>',
             job.get_action_display(),
-            filters[:FILTER_CHARACTERS] or _("everything"),
+            readable(filters[:FILTER_CHARACTERS]) or _("everything"),
         )
 
     @admin.display(description=gettext_lazy("state"))
@@ -216,7 +216,7 @@ def _step(kept: dict[str, str]) -> tuple[str, str, str, SafeString]:
     """What somebody did to a job: what it was, who and of which kind, and when."""
     at = datetime.fromisoformat(kept["at"])
     name = str(STEPS.get(kept["step"], kept["step"]))
-    return name, kept["actor"], kept["actor_kind"], event_html.moment_and_ago(at)
+    return name, readable(kept["actor"]), kept["actor_kind"], event_html.moment_and_ago(at)
 
 
 def _told(seen: Preview, named: Collection[str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from events.models import SavedView
 from events.web.permissions import VIEW
+from sovi_events.readable import readable
 
 from .read_only import ReadOnlyAdmin
 
@@ -51,7 +52,7 @@ class SavedViewAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("filter"))
     def filters(self, view: SavedView) -> str:
-        shown = unquote_plus(view.query)
+        shown = readable(unquote_plus(view.query))
         return shown if len(shown) <= FILTER_CHARACTERS else f"{shown[:FILTER_CHARACTERS]}…"
 
     @admin.display(description=gettext_lazy("sharing"))

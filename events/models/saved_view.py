@@ -6,6 +6,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Lower
 
+from sovi_events.readable import readable
+
 NAME_LENGTH = 80
 QUERY_LENGTH = 4_000
 VIEWS_PER_OWNER = 50
@@ -58,7 +60,7 @@ class SavedView(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name
+        return readable(self.name) or f"#{self.pk}"
 
     def may_be_changed_by(self, user: Any) -> bool:
         """Whether a user who sees it may rename, share, replace or delete it."""

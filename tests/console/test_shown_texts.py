@@ -3,13 +3,15 @@
 import re
 from html import unescape
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from admin_rows import LIST, add, text_of
+from bulk_jobs import make_job
 from django.test import Client
 
 from events.admin.folded import fold
-from events.models import Account, Device, SystemEvent
+from events.models import Account, Device, SavedView, SystemEvent
 from events.models.actor import Actor
 
 pytestmark = pytest.mark.django_db
@@ -49,6 +51,34 @@ def test_no_page_draws_what_only_a_terminal_obeys(admin_client: Client) -> None:
         drawn = re.sub(r'data-key=".*?"', "", page)
         assert "red" in drawn, path
         assert not re.search("[\x1b\u202e]|\\[31m", drawn), path
+
+
+def test_no_page_draws_in_a_filter_what_only_a_terminal_obeys(
+    admin_client: Client, admin_user: Any
+) -> None:
+    an_event(COLOURED)
+    job = make_job(urlencode({"category": COLOURED}), steps=[a_step(COLOURED)])
+    SavedView.objects.create(owner=admin_user, name=COLOURED, query=urlencode({"q": COLOURED}))
+    asked = urlencode({"q": COLOURED, "category": COLOURED, "device": COLOURED})
+    for path in (
+        f"{LIST}?{asked}",
+        f"{LIST}?{urlencode({'resolved': COLOURED})}",
+        f"/admin/events/live/?{urlencode({'category': COLOURED})}",
+        f"/admin/events/problems/?{urlencode({'category': COLOURED})}",
+        f"/admin/events/bulkjob/preview/?action=resolve&{urlencode({'category': COLOURED})}",
+        f"/admin/events/bulkjob/{job.pk}/change/",
+        "/admin/events/bulkjob/",
+        "/admin/events/savedview/",
+    ):
+        page = unescape(text_of(admin_client.get(path)))
+        drawn = re.sub(r'(?:value|data-[a-z]+)=".*?"', "", page)  # as typed, to be sent again
+        assert "red" in drawn, path
+        assert not re.search("[\x1b\u202e]|\\[31m", drawn), path
+
+
+def a_step(actor: str) -> dict[str, str]:
+    at = "2026-01-31T12:00:00+00:00"
+    return {"step": "confirmed", "actor": actor, "actor_kind": "human", "face": "admin", "at": at}
 
 
 @pytest.mark.parametrize("blank", ["\u200b", "\ufeff", "\u3164", "\x1b[0m", "\u202e", " "])
