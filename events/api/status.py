@@ -23,7 +23,9 @@ class ObstacleSerializer(serializers.Serializer[Any]):
 
 class IdsSerializer(serializers.Serializer[Any]):
     sequence = serializers.CharField(allow_null=True)
-    last_id = serializers.IntegerField(help_text="The last that the sequence gave out.")
+    last_id = serializers.IntegerField(
+        allow_null=True, help_text="The last that the sequence gave out."
+    )
     highest_id = serializers.IntegerField(allow_null=True, help_text="Of an event.")
 
 
@@ -61,9 +63,12 @@ class SpoolSerializer(serializers.Serializer[Any]):
 @extend_schema_serializer(many=False)
 class StatusSerializer(serializers.Serializer[Any]):
     as_of = TimestampField(help_text="UTC.")
+    problem = serializers.CharField(
+        help_text="Why the database doesn't say obstacles, ids and growth; else empty."
+    )
     obstacles = ObstacleSerializer(many=True, help_text="What keeps events from being followed.")
-    ids = IdsSerializer()
-    growth = GrowthSerializer()
+    ids = IdsSerializer(allow_null=True)
+    growth = GrowthSerializer(allow_null=True)
     streams = StreamsSerializer()
     spool = SpoolSerializer()
 

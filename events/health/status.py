@@ -1,6 +1,7 @@
 """What an operator must know: what is to be mended, how far the ids are, what waits, what grows."""
 
 import sqlite3
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -11,20 +12,28 @@ from django.utils import timezone
 
 from events import prerequisites
 from events.reading.raw_sql import read_rows
-from events.reading.time_limit import time_limit
+from events.reading.time_limit import TookTooLong, time_limit
 from events.stream.hub import hubs
 from sovi_events import database
+from sovi_events.errors import ConfigurationError
 from sovi_events.settings import Settings
 from sovi_events.spool.store import Spool
-from sovi_events.statements import last_id
 
 TIMEOUT_SECONDS = 2.0
 ADVICE = "PostgreSQL is busy, or the event table is locked: try again."
+FRESH = timedelta(seconds=1)
+"""How old an answer may be: those who ask meanwhile are given the same."""
 MONTH = timedelta(days=30)
 TEN_MILLION = 10_000_000
 
+# NULL where there is no sequence, or this role may not read it.
+_LAST_ID = """
+SELECT CASE WHEN has_sequence_privilege(name, 'USAGE, SELECT')
+            THEN coalesce(pg_sequence_last_value(name::regclass), 0) END
+FROM pg_get_serial_sequence('system_events', 'id') AS name
+"""
 IDS = f"""
-SELECT pg_get_serial_sequence('system_events', 'id'), ({last_id("system_events")}),
+SELECT pg_get_serial_sequence('system_events', 'id'), ({_LAST_ID}),
        (SELECT max(id) FROM system_events)
 """  # noqa: S608 - a constant
 
@@ -39,7 +48,9 @@ COUNT = "SELECT count(*) FROM system_events"
 
 # Few rows of a time come late, with higher ids: the first by time say where the ids of it begin.
 IDS_SINCE = f"""
-SELECT coalesce(({last_id("system_events")}) - min(id) + 1, 0), min(timestamp) FROM (
+SELECT coalesce(coalesce(({_LAST_ID}), (SELECT max(id) FROM system_events)) - min(id) + 1, 0),
+       min(timestamp)
+FROM (
     SELECT id, timestamp FROM system_events WHERE timestamp >= %s AND timestamp <= now()
     ORDER BY timestamp LIMIT 1000
 ) AS first
@@ -47,10 +58,13 @@ SELECT coalesce(({last_id("system_events")}) - min(id) + 1, 0), min(timestamp) F
 
 
 class Ids(NamedTuple):
-    """How far the ids are: `last_id` is the last that `sequence` gave out, `highest_id` a row's."""
+    """How far the ids are: `last_id` is the last that `sequence` gave out, `highest_id` a row's.
+
+    None where there is none, or none that this process may read.
+    """
 
     sequence: str | None
-    last_id: int
+    last_id: int | None
     highest_id: int | None
 
 
@@ -87,27 +101,39 @@ class SpoolContents(NamedTuple):
 
 
 class Status(NamedTuple):
+    """`problem` is why the database doesn't say the three after it."""
+
     as_of: datetime
+    problem: str
     obstacles: list[prerequisites.Obstacle]
-    ids: Ids
-    growth: Growth
+    ids: Ids | None
+    growth: Growth | None
     streams: Streams
     spool: SpoolContents
 
 
+_looking = threading.Lock()
+_latest: Status | None = None
+
+
 def read_status() -> Status:
-    """Raises `TookTooLong`."""
-    now = timezone.now()
-    with time_limit(TIMEOUT_SECONDS, advice=ADVICE):
-        run = partial(read_rows, using=DEFAULT_DB_ALIAS)
-        return Status(
-            now,
-            prerequisites.find(run),
-            Ids(*run(IDS)[0]),
-            _read_growth(run, now),
-            read_streams(),
-            read_spool(),
-        )
+    """Return what is so, or was a moment ago; one at a time looks."""
+    global _latest
+    with _looking:
+        if _latest is None or timezone.now() - _latest.as_of >= FRESH:
+            of_tables, streams, spool = _read_tables(), read_streams(), read_spool()
+            _latest = Status(timezone.now(), *of_tables, streams, spool)
+        return _latest
+
+
+def _read_tables() -> tuple[str, list[prerequisites.Obstacle], Ids | None, Growth | None]:
+    run = partial(read_rows, using=DEFAULT_DB_ALIAS)
+    try:
+        with time_limit(TIMEOUT_SECONDS, advice=ADVICE):
+            growth = _read_growth(run, timezone.now())
+            return "", prerequisites.find(run), Ids(*run(IDS)[0]), growth
+    except TookTooLong as error:
+        return str(error), [], None, None
 
 
 def _read_growth(run: Callable[..., list[tuple[Any, ...]]], now: datetime) -> Growth:
@@ -135,7 +161,10 @@ def read_streams() -> Streams:
 
 
 def read_spool() -> SpoolContents:
-    settings = Settings.read()
+    try:
+        settings = Settings.read()
+    except ConfigurationError as error:
+        return SpoolContents("", 0, None, 0, 0, 0, str(error))
     spool = Spool(settings.spool_folder / database.identity(), settings.spool_bytes)
     nothing = SpoolContents(str(spool.folder), 0, None, 0, 0, spool.limit_bytes, "")
     try:

@@ -1,11 +1,13 @@
 """`/readyz`, the page Health and `GET /api/status`."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
+from django.db import connection, transaction
 from django.test import Client
 from streaming import a_hub, collecting, insert, until, writer
 
@@ -15,6 +17,13 @@ from sovi_events import client as events
 from sovi_site.asgi import application
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def always_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the status: what the test before was answered is no more."""
+    monkeypatch.setattr("events.health.status.FRESH", timedelta())
+
 
 ASKING = """
 SELECT count(*) FROM pg_stat_activity
@@ -153,9 +162,41 @@ def test_a_locked_table_is_said_to_be_why(
     monkeypatch.setattr("events.health.status.TIMEOUT_SECONDS", 0.1)
     with writer() as connection:
         connection.execute("LOCK TABLE system_events")
-        assert admin_client.get("/api/status").status_code == 503
+        status = admin_client.get("/api/status").json()
         page = admin_client.get("/admin/events/health/")
+    assert "the event table is locked" in status["problem"]
+    assert (status["obstacles"], status["ids"], status["growth"]) == ([], None, None)
     assert b"the event table is locked" in page.content
+    assert b"Nothing keeps events" not in page.content
+    # They need no database.
+    assert status["streams"]["open"] == 0
+    assert status["spool"]["folder"] in page.content.decode()
+
+
+def test_a_role_that_may_not_read_the_sequence_is_told_the_rest() -> None:
+    with connection.cursor() as cursor, transaction.atomic():
+        for table in ("system_events", "event_actions"):
+            cursor.execute(f"GRANT SELECT ON {table} TO PUBLIC")
+        cursor.execute("CREATE ROLE reader")
+        cursor.execute("SET LOCAL ROLE reader")
+        status = read_status()
+        transaction.set_rollback(True)
+    assert status.ids is not None
+    assert (status.ids.sequence, status.ids.last_id) == ("public.system_events_id_seq", None)
+
+
+def test_a_user_without_a_home_is_told_so(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOVI_SPOOL_DIR", "~nobody-of-this-name/spool")
+    assert "who has none" in admin_client.get("/api/status").json()["spool"]["problem"]
+    assert b"who has none" in admin_client.get("/admin/events/health/").content
+
+
+def test_those_who_ask_at_once_are_given_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = read_status()
+    monkeypatch.setattr("events.health.status.FRESH", timedelta(hours=1))
+    assert read_status() is first
 
 
 def test_growth_is_counted_and_projected(admin_client: Client) -> None:
@@ -168,6 +209,7 @@ def test_growth_is_counted_and_projected(admin_client: Client) -> None:
         )
         connection.execute("ANALYZE system_events")
     growth = read_status().growth
+    assert growth is not None
     assert growth.rows == 6000
     assert 5900 <= growth.per_month <= 6100
     assert growth.reached_at is None  # in 137 years
