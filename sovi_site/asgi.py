@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Mapping
 from functools import partial
 from types import FrameType
 from typing import Any
@@ -22,6 +21,7 @@ from sovi_site.body_limit import BodyLimit  # noqa: E402
 from sovi_site.handler import Handler  # noqa: E402
 from sovi_site.health import PROBES  # noqa: E402
 from sovi_site.slow_clients import SlowClients  # noqa: E402
+from sovi_site.stalled_readers import StalledReaders  # noqa: E402
 
 handler = Handler()
 guarded_handler = BodyLimit(SlowClients(handler))
@@ -32,7 +32,7 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
     elif scope["type"] == "http":
-        await _request(scope, receive, send)
+        await requests(scope, receive, send)
     else:
         raise ValueError(f"This speaks HTTP, not {scope['type']}.")
 
@@ -66,30 +66,9 @@ def _end_streams_on_signals() -> None:
         signal.signal(number, partial(stop, signal.getsignal(number)))
 
 
-async def _request(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    if probe := PROBES.get(scope["path"].removeprefix(scope.get("root_path", ""))):
-        await probe(scope, receive, send)
-        return
-    complete = False
-    loop = asyncio.get_running_loop()
-    transport = getattr(getattr(send, "__self__", None), "transport", None)
+async def _answer(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    probe = PROBES.get(scope["path"].removeprefix(scope.get("root_path", "")))
+    await (probe or guarded_handler)(scope, receive, send)
 
-    def cut() -> None:
-        if isinstance(transport, asyncio.WriteTransport):
-            transport.abort()
 
-    async def watched_send(message: Mapping[str, Any]) -> None:
-        nonlocal complete
-        # Whoever takes nothing for so long is cut, and what makes the answer ends as if they left.
-        stalled = loop.call_later(settings.SOVI_STALL_SECONDS, cut)
-        try:
-            await send(message)
-        finally:
-            stalled.cancel()
-        complete = message["type"] == "http.response.body" and not message.get("more_body", False)
-
-    await guarded_handler(scope, receive, watched_send)
-    if not complete:
-        # Cut in the middle: who does not read would keep the server from closing the connection.
-        cut()
-        await asyncio.sleep(0)  # lets the server notice
+requests = StalledReaders(_answer)

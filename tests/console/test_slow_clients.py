@@ -3,6 +3,8 @@
 import asyncio
 import json
 import socket
+import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -20,6 +22,7 @@ from uvicorn.server import ServerState
 from events.export.slots import EXPORTS_PER_USER, TooManyExports, counted, has_room
 from sovi_site import http_protocol
 from sovi_site.http_protocol import TimedHTTPProtocol
+from sovi_site.stalled_readers import StalledReaders
 
 EXPORTING = """
 SELECT count(*) FROM pg_stat_activity
@@ -73,6 +76,87 @@ def test_who_sends_half_a_body_or_reads_nothing_is_let_go(url: str) -> None:
     assert answer.text.count("\r\n") == 15_001
 
 
+class Served:
+    """An application served by uvicorn in this process: its port, and who is connected."""
+
+    def __init__(self, application: Any) -> None:
+        config = uvicorn.Config(application, log_config=None)
+        self.state = ServerState()
+        self._protocol = lambda: TimedHTTPProtocol(
+            config=config, server_state=self.state, app_state={}
+        )
+
+    async def __aenter__(self) -> "Served":
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._protocol, "127.0.0.1")
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self._server.close()
+
+
+PIECE = 4 * 1024 * 1024 * b"x"
+"""More than the system takes for who doesn't read."""
+
+
+async def answer_much(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    is_whole = scope["path"] == "/whole"
+    await send({"type": "http.response.body", "body": PIECE, "more_body": not is_whole})
+    if scope["path"] == "/fails":
+        raise RuntimeError
+    if scope["path"] == "/stalls":
+        await send({"type": "http.response.body", "body": PIECE})
+
+
+@pytest.mark.parametrize("path", ["/whole", "/stalls", "/fails"])
+@pytest.mark.parametrize("more", ["", "Connection: close\r\n"])
+def test_who_does_not_read_an_answers_end_is_let_go(settings: Any, path: str, more: str) -> None:
+    settings.SOVI_STALL_SECONDS = 0.2
+
+    async def scenario() -> None:
+        is_asked = asyncio.Event()
+
+        async def answer(scope: Any, receive: Any, send: Any) -> None:
+            is_asked.set()
+            await answer_much(scope, receive, send)
+
+        async with Served(StalledReaders(answer)) as served:
+            with socket.create_connection(("127.0.0.1", served.port)) as connection:
+                connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n{more}\r\n".encode())
+                await is_asked.wait()
+                await asyncio.to_thread(eventually, lambda: not served.state.connections)
+
+    asyncio.run(scenario())
+
+
+def test_who_reads_is_not_let_go_where_the_server_itself_was_held_up(settings: Any) -> None:
+    settings.SOVI_STALL_SECONDS = 0.2
+
+    is_held_up = threading.Event()
+
+    def hold_up() -> None:
+        is_held_up.set()
+        time.sleep(0.4)  # as long as it may stall, and more
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        asyncio.get_running_loop().call_later(0.1, hold_up)
+        await answer_much(scope, receive, send)
+
+    def read(port: int) -> int:
+        with socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS) as connection:
+            connection.sendall(b"GET /stalls HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            is_held_up.wait(PATIENCE_SECONDS)
+            return len(read_to_end(connection))
+
+    async def scenario() -> None:
+        async with Served(StalledReaders(answer)) as served:
+            assert await asyncio.to_thread(read, served.port) > 2 * len(PIECE)
+
+    asyncio.run(scenario())
+
+
 async def answer_ok(scope: Any, receive: Any, send: Any) -> None:
     body = json.dumps({"path": scope["path"]}).encode()
     headers = [(b"content-length", b"%d" % len(body))]
@@ -83,13 +167,8 @@ async def answer_ok(scope: Any, receive: Any, send: Any) -> None:
 @asynccontextmanager
 async def listening(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
     monkeypatch.setattr(http_protocol, "HEADER_SECONDS", 0.2)
-    config, state = uvicorn.Config(answer_ok, log_config=None), ServerState()
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(
-        lambda: TimedHTTPProtocol(config=config, server_state=state, app_state={}), "127.0.0.1"
-    )
-    async with server:
-        yield server.sockets[0].getsockname()[1]
+    async with Served(answer_ok) as served:
+        yield served.port
 
 
 REQUEST = b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n"
