@@ -28,6 +28,7 @@ _BY_AGE = {"event_bulk_jobs": "finished_at < %(before)s"}
 _DELETE = """
 DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} WHERE {due} LIMIT %(rows)s))
 """
+_COUNT = "SELECT count(*) FROM {table} WHERE {due}"
 
 # An action goes with the last of its events, by the primary key, range by range.
 _DELETE_ACTIONS = """
@@ -50,14 +51,10 @@ SELECT max(id) FROM old
 def prune_leftovers(policy: Policy, now: datetime) -> None:
     """Delete expired sessions, spent receipts and forgotten sign-ins.
 
-    And where the policy has ages, jobs and actions older than the longest: those that no event is
-    left of.
+    And where the policy has ages, actions older than the longest that no event is left of; jobs
+    only where every event has an age, or those of what is kept for ever would go.
     """
-    params: dict[str, Any] = {"rows": BATCH_ROWS}
-    due = dict(_ALWAYS)
-    if policy.ages:
-        params["before"] = now - max(policy.ages.values())
-        due |= _BY_AGE
+    due, params = _due(policy, now)
     for table, condition in due.items():
         _delete_all(_DELETE.format(table=table, due=condition), params)
     receipts = {
@@ -67,7 +64,25 @@ def prune_leftovers(policy: Policy, now: datetime) -> None:
     }
     _delete_all(PRUNE_RECEIPTS, receipts)
     if policy.ages:
-        _delete_actions(params)
+        _delete_actions({**params, "before": now - max(policy.ages.values())})
+
+
+def count_leftovers(policy: Policy, now: datetime) -> dict[str, int]:
+    """Return how many rows would go of which table, receipts and actions aside."""
+    due, params = _due(policy, now)
+    counted = {
+        table: read_rows(_COUNT.format(table=table, due=condition), params)[0][0]
+        for table, condition in due.items()
+    }
+    return {table: rows for table, rows in counted.items() if rows}
+
+
+def _due(policy: Policy, now: datetime) -> tuple[dict[str, str], dict[str, Any]]:
+    params: dict[str, Any] = {"rows": BATCH_ROWS}
+    longest = policy.longest()
+    if longest is None:
+        return _ALWAYS, params
+    return _ALWAYS | _BY_AGE, {**params, "before": now - longest}
 
 
 def _delete_all(statement: str, params: dict[str, Any]) -> None:

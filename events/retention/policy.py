@@ -49,6 +49,11 @@ class Policy:
         condition = f"({' OR '.join(kinds) or 'false'})"
         return condition + (" AND resolved IS TRUE" if self.keep_unresolved else ""), params
 
+    def longest(self) -> timedelta | None:
+        """Return the age from which no event is kept, whatever it is; None where some are."""
+        is_for_all = None in self.ages or self.ages.keys() >= set(catalog.SEVERITIES)
+        return max(self.ages.values()) if is_for_all else None
+
     def until(self, now: datetime) -> datetime:
         """Return the time at and after which nothing is due. Raises ValueError without an age."""
         return now - min(self.ages.values())

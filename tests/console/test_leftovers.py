@@ -89,12 +89,15 @@ def test_an_action_goes_with_the_last_of_its_events_once_it_is_old() -> None:
     assert gone not in EventAction.objects.all()
 
 
+EACH = "info=5d,warning=30d,error=2d,critical=3d"
+
+
 def test_the_longest_age_counts_for_actions_and_jobs() -> None:
     event = add(40)
     action = resolve(40, event)
     jobs = {days: make_job(state="done", finished_at=ago(days)) for days in (10, 40)}
     open_one = make_job()
-    with override_settings(SOVI_RETENTION=Policy.parse("info=5d,warning=30d")):
+    with override_settings(SOVI_RETENTION=Policy.parse(EACH)):
         EventAction.objects.filter(pk=action.pk).update(timestamp=ago(20))
         run("--policy")
         assert not SystemEvent.objects.exists()
@@ -103,6 +106,14 @@ def test_the_longest_age_counts_for_actions_and_jobs() -> None:
         run("--policy")
     assert not EventAction.objects.exists()
     assert set(BulkJob.objects.all()) == {jobs[10], open_one}
+
+
+@pytest.mark.parametrize("ages", ["info=7d", EACH.replace("critical=3d", "critical=never")])
+def test_jobs_stay_where_some_events_are_kept_for_ever(ages: str) -> None:
+    make_job(state="done", finished_at=ago(400))
+    with override_settings(SOVI_RETENTION=Policy.parse(ages)):
+        run("--policy")
+    assert BulkJob.objects.exists()
 
 
 def test_more_than_a_batch_goes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,5 +132,10 @@ def test_more_than_a_batch_goes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_dry_run_deletes_nothing() -> None:
     Session.objects.create(session_key="expired", session_data="", expire_date=ago(1))
-    run("--older-than", "1d", "--dry-run")
-    assert Session.objects.exists()
+    make_job(state="done", finished_at=ago(40))
+    said = run("--older-than", "1d", "--dry-run")
+    assert Session.objects.exists() and BulkJob.objects.exists()
+    assert said.splitlines()[1:] == [
+        "Would delete 1 rows of django_session.",
+        "Would delete 1 rows of event_bulk_jobs.",
+    ]

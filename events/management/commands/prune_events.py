@@ -13,7 +13,7 @@ from django.db import ProgrammingError
 from django.utils import timezone
 
 from events.management.stopping import LongCommand
-from events.retention.leftovers import prune_leftovers
+from events.retention.leftovers import count_leftovers, prune_leftovers
 from events.retention.policy import Policy, parse_age
 from events.retention.pruning import count_due, one_at_a_time, prune
 from sovi_events import catalog
@@ -62,6 +62,8 @@ class Command(LongCommand):
             expected = count_due(wanted, now)
             about = "" if expected.exact else "about "
             self.stdout.write(f"Would delete {about}{expected.rows:,} events.")
+            for table, rows in count_leftovers(wanted, now).items():
+                self.stdout.write(f"Would delete {rows:,} rows of {table}.")
             return
         with one_at_a_time() as alone:
             if alone:
