@@ -81,7 +81,8 @@ class RefusalMiddleware(MiddlewareMixin):
         if isinstance(error, TookTooLong):
             return _refuse(request, 503, TOOK_TOO_LONG)
         # Django's own lists take any lookup of a column, such as one by an expression.
-        if isinstance(error, DataError | OverflowError) and request.method == "GET":
+        is_by_address = request.method in ("GET", "HEAD") or bool(request.GET)
+        if isinstance(error, DataError | OverflowError) and is_by_address:
             return _refuse(request, 400)
         return None
 

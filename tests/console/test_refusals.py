@@ -114,6 +114,25 @@ def test_no_address_of_the_admin_fails(
     assert "Traceback" not in log.getvalue()
 
 
+@pytest.mark.parametrize("method", ["head", "post"])
+def test_nor_does_a_list_of_djangos_own_by_another_method(
+    admin_client: Client, log: io.StringIO, method: str
+) -> None:
+    response = getattr(admin_client, method)("/admin/auth/user/?username__regex=(")
+    assert response.status_code == 400
+    assert "Traceback" not in log.getvalue()
+
+
+@pytest.mark.parametrize("method", ["get", "head", "post"])
+@pytest.mark.parametrize("address", ["/admin/", "/admin/login/", "/api/events", "/nothing"])
+def test_a_session_that_no_text_can_name_is_none(
+    log: io.StringIO, method: str, address: str
+) -> None:
+    client = Client(headers={"cookie": r'sessionid="abcdefgh\000"'})
+    assert getattr(client, method)(address).status_code < 500
+    assert "Traceback" not in log.getvalue()
+
+
 def test_a_foreign_host_is_400_and_one_line(log: io.StringIO) -> None:
     response = Client().get("/admin/", headers={"host": "evil.example"})
     refused(response, 400, "This address can't be read")
