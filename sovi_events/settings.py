@@ -71,7 +71,7 @@ def spool_folder(variables: Mapping[str, str] | None = None) -> Path:
     given = in_effect() if variables is None else variables
     try:
         if chosen := given.get("SOVI_SPOOL_DIR"):
-            return Path(chosen).expanduser().resolve()
+            return Path(chosen).expanduser().absolute()  # links are the folder's to judge
         if os.geteuid() == 0:
             return Path("/var/lib/sovi/spool")
         state = given.get("XDG_STATE_HOME") or "~/.local/state"

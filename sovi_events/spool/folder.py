@@ -3,10 +3,13 @@
 Who can put a file or a link there reads the events, or has this user write where they like.
 """
 
+import errno
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
+MAX_LINKS = 40
 OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -38,14 +41,31 @@ def require_private(folder: Path) -> None:
 
 
 def _require_safe_way(path: Path, folder: Path) -> None:
-    real = path.resolve()
-    for part in dict.fromkeys((path, *path.parents, real, *real.parents)):
+    for part in _walked(path):
         found = part.lstat()
         is_open = bool(found.st_mode & stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX
         if found.st_uid not in (os.geteuid(), *_roots()):
             raise UnsafeFolder(_refusal(folder, f"{part} belongs to the user {found.st_uid}"))
         if is_open and not stat.S_ISLNK(found.st_mode):
             raise UnsafeFolder(_refusal(folder, f"all may write {part}"))
+
+
+def _walked(path: Path) -> Iterator[Path]:
+    """Return each folder and link on the way to a path, as the system goes it."""
+    at, names, links = Path("/"), [*reversed(path.absolute().parts)], 0
+    while names:
+        name = names.pop()
+        if name == "..":
+            at = at.parent
+            continue
+        at /= name
+        yield at
+        if at.is_symlink():
+            links += 1
+            if links > MAX_LINKS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+            names.extend(reversed(at.readlink().parts))
+            at = at.parent
 
 
 def open_file(path: str | Path, flags: int) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sovi_events.record import Record
+from sovi_events.settings import spool_folder
 from sovi_events.spool import drain
 from sovi_events.spool.folder import UnsafeFolder, require_private
 from sovi_events.spool.store import Spool
@@ -55,6 +56,24 @@ def a_link_to_a_folder_of_anothers(spool: Spool) -> None:
     spool.folder.symlink_to(given_away(spool.folder.parent / "there"))
 
 
+def a_link_by_way_of_a_link_of_anothers(spool: Spool) -> None:
+    chosen = spool.folder.parent
+    chosen.mkdir()
+    (chosen / "there").mkdir()
+    (chosen / "between").symlink_to("there")
+    os.chown(chosen / "between", SOMEBODY, SOMEBODY, follow_symlinks=False)
+    spool.folder.symlink_to(Path("between"))
+
+
+def a_link_by_way_of_a_folder_that_all_write(spool: Spool) -> None:
+    open_to_all, there = spool.folder.parent / "open", spool.folder.parent / "there"
+    open_to_all.mkdir(parents=True)
+    there.mkdir()
+    (open_to_all / "link").symlink_to("../there")
+    spool.folder.symlink_to("open/link")
+    open_to_all.chmod(0o777)
+
+
 def written_by_all(spool: Spool) -> None:
     spool.folder.mkdir(parents=True)
     spool.folder.chmod(0o777)
@@ -77,6 +96,8 @@ def below_a_folder_that_all_write(spool: Spool) -> None:
         pytest.param(below_a_folder_of_another, marks=needs_root),
         pytest.param(a_link_of_anothers, marks=needs_root),
         pytest.param(a_link_to_a_folder_of_anothers, marks=needs_root),
+        pytest.param(a_link_by_way_of_a_link_of_anothers, marks=needs_root),
+        a_link_by_way_of_a_folder_that_all_write,
         written_by_all,
         written_by_its_group,
         below_a_folder_that_all_write,
@@ -147,3 +168,16 @@ def test_what_is_made_on_the_way_is_nobody_elses_to_write_under_any_umask(spool:
         os.umask(before)
     assert stat.S_IMODE(spool.folder.parent.stat().st_mode) == 0o755
     assert stat.S_IMODE(spool.folder.stat().st_mode) == 0o700
+
+
+def test_links_in_the_chosen_address_are_left_to_be_judged(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    chosen = tmp_path / "link" / "spool"
+    assert spool_folder({"SOVI_SPOOL_DIR": str(chosen)}) == chosen
+
+
+def test_a_circle_of_links_is_said_to_be_one(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(OSError, match="[Ss]ymbolic links"):
+        require_private(tmp_path / "a")
