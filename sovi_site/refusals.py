@@ -1,5 +1,6 @@
 """What a browser is answered instead of a page, in the house's dress; programs get JSON."""
 
+import re
 from typing import Any, NamedTuple
 
 from django.contrib import admin
@@ -9,6 +10,8 @@ from django.template.loader import render_to_string
 from django.utils.deprecation import MiddlewareMixin
 
 from events.reading.time_limit import TookTooLong
+
+_DJANGOS_LISTS = re.compile(r"admin:(auth_\w+_changelist|autocomplete)")
 
 
 class Refusal(NamedTuple):
@@ -80,9 +83,7 @@ class RefusalMiddleware(MiddlewareMixin):
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if isinstance(error, TookTooLong):
             return _refuse(request, 503, TOOK_TOO_LONG)
-        # Django's own lists take any lookup of a column, such as one by an expression.
-        is_by_address = request.method in ("GET", "HEAD") or bool(request.GET)
-        if isinstance(error, DataError | OverflowError) and is_by_address:
+        if isinstance(error, DataError | OverflowError) and _is_djangos_list(request):
             return _refuse(request, 400)
         return None
 
@@ -107,6 +108,13 @@ def _refuse(request: HttpRequest, status: int, refusal: Refusal | None = None) -
     context |= {**(site.each_context(request) if is_whole else {}), **refusal._asdict()}
     page = render_to_string("refusal.html", context, request if is_whole else None)
     return HttpResponse(page, status=status)
+
+
+def _is_djangos_list(request: HttpRequest) -> bool:
+    """Whether a list of Django's own is asked for, which takes any lookup and any text."""
+    name = request.resolver_match.view_name if request.resolver_match else ""
+    is_by_address = request.method in ("GET", "HEAD") or bool(request.GET)
+    return is_by_address and bool(_DJANGOS_LISTS.fullmatch(name))
 
 
 def _is_for_programs(request: HttpRequest) -> bool:

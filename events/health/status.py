@@ -46,9 +46,11 @@ SELECT sum(reltuples)::bigint, min(reltuples) < 0 FROM (
 """
 COUNT = "SELECT count(*) FROM system_events"
 
-# Few rows of a time come late, with higher ids: the first by time say where the ids of it begin.
+# Few rows of a time come late, with higher ids: the first by time say where the ids of it begin,
+# but for those written by hand below the sequence's first.
 IDS_SINCE = f"""
-SELECT coalesce(coalesce(({_LAST_ID}), (SELECT max(id) FROM system_events)) - min(id) + 1, 0),
+SELECT coalesce(coalesce(({_LAST_ID}), (SELECT max(id) FROM system_events))
+                - min(id) FILTER (WHERE id > 0) + 1, 0),
        min(timestamp)
 FROM (
     SELECT id, timestamp FROM system_events WHERE timestamp >= %s AND timestamp <= now()

@@ -213,3 +213,20 @@ def test_growth_is_counted_and_projected(admin_client: Client) -> None:
     assert growth.rows == 6000
     assert 5900 <= growth.per_month <= 6100
     assert growth.reached_at is None  # in 137 years
+
+
+def test_a_negative_id_says_nothing_of_the_growth() -> None:
+    with writer(autocommit=True) as connection:
+        connection.execute("TRUNCATE system_events RESTART IDENTITY")
+        for number, days in ((3000, 400), (100, 29)):
+            connection.execute(
+                "INSERT INTO system_events (category, severity, event_type, message, timestamp)"
+                " SELECT 'x', 'info', 'x', 'x', now() - make_interval(days => %s)"
+                " FROM generate_series(1, %s)",
+                [days, number],
+            )
+        connection.execute(
+            "INSERT INTO system_events (id, category, severity, event_type, message, timestamp)"
+            " VALUES (-9000000000000, 'x', 'info', 'x', 'x', now() - interval '29 days')"
+        )
+    assert 100 <= read_status().growth.per_month <= 110  # of 3101 that there are
