@@ -146,7 +146,8 @@ MIGRATION_MODULES = {"knox": None}
 KNOX_TOKEN_MODEL = "events.ApiToken"  # noqa: S105 - a model's name
 SPECTACULAR_SETTINGS = {
     "TITLE": "SOVI Events",
-    "DESCRIPTION": "Structured events of SOVI's subsystems: read, follow and resolve them.",
+    "DESCRIPTION": "Structured events of SOVI's subsystems: read, follow and resolve them. "
+    "An empty filter in an address does not filter.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",
     "SERVERS": [{"url": "/", "description": "Where this was read."}],
