@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
+from contextvars import copy_context
 from typing import Any
 
 import psycopg
@@ -45,6 +47,8 @@ HEADERS = {
     "Content-Encoding": "identity",
 }
 
+_look_ups = ThreadPoolExecutor(2, "stream-look-up")  # each opens a connection of its own
+
 
 class StreamQuerySerializer(QuerySerializer):
     last_event_id = ParsedField(str, default="")
@@ -68,6 +72,8 @@ async def stream(request: HttpRequest) -> HttpResponseBase:
         [(credential, granted)] = found.items()
         if VIEW not in granted:
             return _error(403, "You do not have permission to perform this action.")
+        if not hub.has_room(credential.user_id):
+            return _error(429, "Too many open streams.", Retry_After=str(AGAIN_SECONDS))
         query = _without_polyfills(request.GET)
         shown = [it for it, permission in PERMISSION.items() if permission in granted]
         refuse_names(query, shown)
@@ -113,7 +119,8 @@ def _without_polyfills(query: QueryDict) -> QueryDict:
 async def _select(query: QueryDict) -> Selection:
     """Raises InvalidQuery and TookTooLong."""
     if any(map(named_subjects, query.getlist("q"))):
-        return await asyncio.to_thread(_look_up, query)
+        looking = _look_ups.submit(copy_context().run, _look_up, query)
+        return await asyncio.wrap_future(looking)
     return _selection(query)
 
 

@@ -131,6 +131,15 @@ def test_too_many_streams_of_one_user_are_refused_until_one_ends(small_server, t
         assert answer.status_code == 429
         assert int(answer.headers["Retry-After"]) > 0
         assert list(answer.json()) == ["detail"]
+        with writer() as other:  # nor are names looked up for it
+            other.execute("LOCK TABLE devices IN ACCESS EXCLUSIVE MODE")
+            answer = httpx.get(
+                url + PATH,
+                params={"q": "device:phone"},
+                headers={"Authorization": f"Token {token}"},
+                timeout=PATIENCE_SECONDS,
+            )
+            assert answer.status_code == 429
         with open_stream(url, make_token("bob")) as stream:
             assert stream.first.id
 
