@@ -30,6 +30,9 @@ LONGEST_SECONDS = 60
 FORGOTTEN_SECONDS = 3600
 MAX_HASHING = 2
 """Passwords checked at once in a process: each takes half a second of a processor."""
+MAX_WAITING = 8
+"""Each holds a thread and a connection meanwhile."""
+WAIT_SECONDS = 2.0
 
 # Counted as a failure before the password is looked at: of many sent at once none slips through.
 COUNT = """
@@ -55,6 +58,7 @@ FROM event_sign_ins WHERE key = ANY(%s)
 
 logger = logging.getLogger(__name__)
 _hashing = threading.BoundedSemaphore(MAX_HASHING)
+_waiting = threading.BoundedSemaphore(MAX_WAITING)
 
 
 class TooManyAttempts(Exception):
@@ -69,17 +73,19 @@ class TooManyAttempts(Exception):
 def attempt(username: str, address: str) -> Iterator[Callable[[], None]]:
     """Let a password be checked, and call what is yielded if it was right.
 
-    Raises `TooManyAttempts`, at once: nobody's thread is held for a delay.
+    Raises `TooManyAttempts`, at once: nobody's thread is held for a delay, and a few for a turn.
     """
-    if not _hashing.acquire(blocking=False):
+    user, network = _digest(username), _digest(network_of(address))
+    both = _digest(user + network)
+    free = {both: FREE_OF_USER}
+    if not SignIn.objects.filter(pk=both, is_known=True).exists():
+        free |= {user: FREE_OF_USER, network: FREE_OF_NETWORK}
+    _count(free)
+    if not _take_turn():
+        counted = SignIn.objects.filter(pk__in=free)
+        counted.update(failures=F("failures") - 1, blocked_until=Now())
         raise TooManyAttempts(1)
     try:
-        user, network = _digest(username), _digest(network_of(address))
-        both = _digest(user + network)
-        free = {both: FREE_OF_USER}
-        if not SignIn.objects.filter(pk=both, is_known=True).exists():
-            free |= {user: FREE_OF_USER, network: FREE_OF_NETWORK}
-        _count(free)
 
         def succeeded() -> None:
             attempts = SignIn.objects.filter(pk__in=free)
@@ -92,6 +98,15 @@ def attempt(username: str, address: str) -> Iterator[Callable[[], None]]:
         yield succeeded
     finally:
         _hashing.release()
+
+
+def _take_turn() -> bool:
+    if not _waiting.acquire(blocking=False):
+        return False
+    try:
+        return _hashing.acquire(timeout=WAIT_SECONDS)
+    finally:
+        _waiting.release()
 
 
 def _count(free: dict[str, int]) -> None:

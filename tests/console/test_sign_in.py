@@ -8,9 +8,11 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connections
 from django.db.models import F
+from django.db.models.functions import Now
 from django.test import Client
 
 from events.models import SignIn
+from events.web import sign_in as sign_in_module
 from events.web.sign_in import (
     FREE_OF_NETWORK,
     FREE_OF_USER,
@@ -155,13 +157,23 @@ def test_networks(address: str, network: str) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_passwords_sent_at_once_are_looked_at_a_few_at_a_time_and_each_counts() -> None:
+def test_passwords_sent_at_once_are_looked_at_a_few_at_a_time_and_each_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sign_in_module, "WAIT_SECONDS", 0.05)
     inside, let_go = threading.Barrier(MAX_HASHING + 1), threading.Event()
 
     def check_slowly() -> None:
         with attempt("ada", HOME):
             inside.wait(30)
             let_go.wait(30)
+        connections.close_all()
+
+    came = []
+
+    def check_soon() -> None:
+        with attempt("alan", ELSEWHERE):
+            came.append("alan")
         connections.close_all()
 
     threads = [threading.Thread(target=check_slowly) for _ in range(MAX_HASHING)]
@@ -176,9 +188,22 @@ def test_passwords_sent_at_once_are_looked_at_a_few_at_a_time_and_each_counts() 
         with pytest.raises(TooManyAttempts) as refused, attempt("grace", ELSEWHERE):
             pass
         assert refused.value.seconds == 1
+        # Not looked at, it was no failure; and who waits for a delay takes no turn.
+        assert SignIn.objects.filter(failures=-FREE_OF_USER).count() == 2
+        for _ in range(2 * FREE_OF_USER):
+            with pytest.raises(TooManyAttempts), attempt("grace", ELSEWHERE):
+                pass
+        SignIn.objects.update(blocked_until=Now() + timedelta(seconds=40))
+        monkeypatch.setattr(sign_in_module, "WAIT_SECONDS", 600)
+        with pytest.raises(TooManyAttempts) as refused, attempt("grace", ELSEWHERE):
+            pass
+        assert refused.value.seconds == 40
+        SignIn.objects.update(blocked_until=Now())
+        waiting = threading.Thread(target=check_soon)
+        waiting.start()
     finally:
         let_go.set()
         for thread in threads:
             thread.join()
-    with attempt("grace", ELSEWHERE):
-        pass
+    waiting.join()
+    assert came == ["alan"]
