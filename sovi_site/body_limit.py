@@ -6,12 +6,18 @@ from typing import Any
 
 from django.conf import settings
 
-from events.api.body_sizes import EMISSION_BYTES
+from events.api.body_sizes import BODY_BYTES, BULK_BYTES, EMISSION_BYTES
 
-LIMITS = {"/api/events": EMISSION_BYTES, "/admin/": settings.DATA_UPLOAD_MAX_MEMORY_SIZE}
-"""Of POST by the beginning of its address, whoever sends it; what takes less refuses it itself.
+LIMITS = {
+    "/api/events": EMISSION_BYTES,
+    "/api/events/": BULK_BYTES,
+    "/admin/login/": BODY_BYTES,
+    "/admin/": settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+}
+"""Of POST by address, or its beginning where it ends in "/"; what takes less refuses it itself.
 
-No larger than FILE_UPLOAD_MAX_MEMORY_SIZE, from which on Django would write to the disk."""
+Whoever shows no credential may send BODY_BYTES. No limit is larger than
+FILE_UPLOAD_MAX_MEMORY_SIZE, from which on Django would write to the disk."""
 STRAY_BYTES = 4096
 """Of requests that take no body, and get one from some clients all the same."""
 
@@ -49,10 +55,18 @@ def limit_of(scope: Mapping[str, Any]) -> int:
     """Return how many bytes the request's body may have."""
     if scope["method"] == "POST":
         path = scope["path"].removeprefix(scope.get("root_path", ""))
-        for beginning, limit in LIMITS.items():
-            if path.startswith(beginning):
-                return limit
+        for address, limit in LIMITS.items():
+            if path == address or (address.endswith("/") and path.startswith(address)):
+                return limit if _shows_credential(scope) else min(limit, BODY_BYTES)
     return STRAY_BYTES
+
+
+def _shows_credential(scope: Mapping[str, Any]) -> bool:
+    session = settings.SESSION_COOKIE_NAME.encode() + b"="
+    return any(
+        name == b"authorization" or (name == b"cookie" and session in value)
+        for name, value in scope["headers"]
+    )
 
 
 def _declared(scope: Mapping[str, Any]) -> int:
