@@ -213,9 +213,6 @@ FROM (SELECT pg_get_serial_sequence('{table}', 'id') AS name) AS sequence
 """
 
 
-RUN_IDS = 100_000
-
-
 def numbering(table: str) -> str:
     """A number that changes when ids are given out anew: by TRUNCATE ... RESTART IDENTITY, or in
     another table of this name."""
@@ -224,27 +221,41 @@ def numbering(table: str) -> str:
     )
 
 
-def _end_of_run(table: str) -> str:
-    """The last row of an unbroken run above `given`: between them there is no id to be given out.
+def _end_of_run(table: str, rows: str) -> str:
+    """The last row of an unbroken run above `start`: between them there is no id to be given out.
 
-    Of so many rows, which a reader that follows the table goes on from.
+    Of so many rows at most.
     """
     return f"""
-SELECT coalesce(max(id), given)
-FROM (SELECT id, id - row_number() OVER (ORDER BY id) AS start
-      FROM {table} WHERE id > given ORDER BY id LIMIT {RUN_IDS}) AS above
-WHERE start = given
+SELECT coalesce(max(id), start)
+FROM (SELECT id, row_number() OVER (ORDER BY id) AS number
+      FROM {table} WHERE id > start ORDER BY id LIMIT {rows}) AS above
+WHERE id - number = start
 """
+
+
+STRIDE = 1000
 
 
 def newest_id(table: str) -> str:
     """The highest id to be seen below which the sequence gives out none any more.
 
     Rows above the sequence have ids given by hand, or it was not moved when they were restored: it
-    will still pass below them. Only those count that follow the last id given out without a break.
+    will still pass below them. Only those count that follow the last id given out without a break,
+    and of those a million: in strides, so that an index serves it and it ends at the first break.
     """
     return f"""
-SELECT CASE WHEN newest <= given THEN newest ELSE ({_end_of_run(table)}) END
+SELECT CASE WHEN newest <= given THEN newest ELSE (
+    WITH RECURSIVE run (id) AS (
+        SELECT given
+        UNION ALL
+        SELECT ahead.id
+        FROM run CROSS JOIN LATERAL (SELECT id FROM {table} WHERE id > run.id
+                                     ORDER BY id LIMIT 1 OFFSET {STRIDE - 1}) AS ahead
+        WHERE ahead.id - run.id = {STRIDE} AND run.id - given < {SKIPPED_IDS}
+    )
+    SELECT ({_end_of_run(table, str(STRIDE))}) FROM (SELECT max(id) AS start FROM run) AS strides
+) END
 FROM (SELECT (SELECT greatest(max(id), 0) FROM {table}) AS newest, ({last_id(table)}) AS given)
      AS seen
 """
@@ -280,11 +291,11 @@ def highest_id(table: str) -> str:
 
 def read_above(table: str, columns: Sequence[str]) -> str:
     """What a follower has not read above its high id: the next `limit` rows, ascending."""
-    given = f"SELECT greatest(({last_id(table)}), %(high)s) AS given"
+    start = f"SELECT greatest(({last_id(table)}), %(high)s) AS start"
     return f"""
 SELECT {", ".join(columns)}, ({numbering(table)}) AS numbering FROM {table}
 WHERE id > %(high)s AND id <= (
-    SELECT ({_end_of_run(table)}) FROM ({given}) AS seen
+    SELECT ({_end_of_run(table, "%(limit)s")}) FROM ({start}) AS seen
 )
 ORDER BY id LIMIT %(limit)s
 """

@@ -19,6 +19,7 @@ from events.checks import check_database
 from events.models import EventAction, SystemEvent
 from events.statistics.rollups.rolling import roll_up
 from sovi import events
+from sovi_events.statements import newest_id, read_above
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -77,6 +78,30 @@ def test_rows_above_a_sequence_that_was_not_moved_are_on_every_face(admin_client
     assert sum(roll_up()) == 100
     assert admin_client.get("/api/events/stats").json()["total"] == 100
     mend()
+
+
+def test_however_many_they_are_up_to_the_first_free_id_and_few_are_read_beyond() -> None:
+    rows = 100_500
+    newest, above = newest_id("restored"), read_above("restored", ["id"])
+    with writer(autocommit=True) as connection:
+
+        def blocks_read(statement: str) -> int:
+            explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}"
+            [([found],)] = connection.execute(explain, {"high": 1, "limit": 500})
+            plan = found["Plan"]
+            return sum(count for name, count in plan.items() if name.endswith("Hit Blocks"))
+
+        connection.execute("CREATE TEMPORARY TABLE restored (id bigserial PRIMARY KEY)")
+        connection.execute("INSERT INTO restored SELECT generate_series(1, %s)", [rows])
+        assert connection.execute(newest).fetchall() == [(rows,)]
+        found = connection.execute(above, {"high": rows - 500, "limit": 500}).fetchall()
+        assert [event_id for event_id, _ in found] == list(range(rows - 499, rows + 1))
+        assert blocks_read(above) < 100
+        connection.execute("DELETE FROM restored WHERE id = 2")
+        assert connection.execute(newest).fetchall() == [(1,)]
+        assert connection.execute(above, {"high": 1, "limit": 500}).fetchall() == []
+        assert blocks_read(above) < 100
+        assert blocks_read(newest) < 100
 
 
 def test_they_are_streamed_as_well_and_so_is_what_comes_after_the_mend() -> None:
