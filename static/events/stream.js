@@ -65,10 +65,7 @@ export class EventStream extends EventTarget {
       this.#token = message.lastEventId;
       this.dispatchEvent(new Event("reset"));
     });
-    source.onerror = () => {
-      if (source.readyState === EventSource.CONNECTING) this.#become("reconnecting");
-      else this.#refused(source);
-    };
+    source.onerror = () => this.#lost(source);
   }
 
   // Gives the connection back; open() goes on after the last event received.
@@ -78,12 +75,14 @@ export class EventStream extends EventTarget {
     this.#close();
   }
 
-  // The server answered with an error (429 or 503, say): the browser gives up, we come back.
-  async #refused(source) {
-    this.#become("disconnected");
+  // Where the server answered with an error (429 or 503, say) the browser gives up, and we come back.
+  async #lost(source) {
+    const isRefused = source.readyState === EventSource.CLOSED;
+    this.#become(isRefused ? "disconnected" : "reconnecting");
     const answer = await ask();
-    if (source !== this.#source) return; // another is open, or none wanted
-    tell(["ended", "forbidden"].includes(answer) ? answer : "ok");
+    if (source !== this.#source || this.state === "live") return; // it is back, or not wanted
+    tell(answer);
+    if (!isRefused) return;
     this.#timer = setTimeout(() => this.open(), this.#retryMs);
     this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
   }

@@ -105,6 +105,21 @@ def test_a_page_whose_session_ended_says_so_and_a_login_comes_back(
     assert page.url.endswith(path)
 
 
+@pytest.mark.parametrize("path", ["/admin/events/systemevent/", PROBLEMS])
+def test_a_page_says_that_its_server_is_gone_until_it_is_back(visit: Any, path: str) -> None:
+    seen = visit(tolerate="ERR_INTERNET_DISCONNECTED")
+    seen.add()
+    page = seen.page
+    page.goto(path)
+    page.context.set_offline(True)
+    seen.hide(True)
+    seen.hide(False)  # another stream is opened
+    said = page.get_by_role("alert").filter(has_text="The server does not answer.")
+    expect(said).to_be_visible()
+    page.context.set_offline(False)
+    expect(said).to_have_count(0)
+
+
 def test_a_tab_that_is_born_hidden_opens_no_stream_until_it_is_seen(visit: Any) -> None:
     seen = visit()
     seen.add("Before")
