@@ -135,6 +135,36 @@ def test_a_failure_is_logged_with_the_name_and_the_address_on_one_line(
     assert "wrong" not in caplog.text
 
 
+def test_who_has_anothers_session_does_not_guess_the_password_by_it(ada: User, caplog: Any) -> None:
+    client = Client()
+    client.force_login(ada)
+
+    def change(old: str) -> Any:
+        new = "staple battery 9"
+        form = {"old_password": old, "new_password1": new, "new_password2": new}
+        return client.post("/admin/password_change/", form, REMOTE_ADDR=HOME)
+
+    for _ in range(FREE_OF_USER + 1):
+        answer = change("guessed-it")
+        assert "Your old password was entered incorrectly" in answer.content.decode()
+    refused = change(PASSWORD)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "1")
+    assert "Too many attempts. Try again in 1 second." in refused.content.decode()
+    assert caplog.text.count(f"Old password of 'ada' from {HOME} was wrong") == FREE_OF_USER + 1
+    assert "guessed-it" not in caplog.text
+    let_time_pass(1)
+    assert change(PASSWORD).headers["Location"] == "/admin/password_change/done/"
+
+
+def test_a_proxy_that_is_not_believed_is_warned_of_once(ada: User, caplog: Any) -> None:
+    form = {"username": "ada", "password": "wrong"}
+    for forwarded, peer in ((HOME, HOME), (f"1.2.3.4, {HOME}", HOME), (HOME, "10.0.0.1")):
+        for _ in range(2):
+            Client().post(LOGIN, form, REMOTE_ADDR=peer, headers={"X-Forwarded-For": forwarded})
+    assert caplog.text.count("X-Forwarded-For came from") == 1
+    assert "X-Forwarded-For came from 10.0.0.1" in caplog.text
+
+
 def test_what_is_kept_is_neither_name_nor_address(ada: User) -> None:
     fail(1)
     kept = str(list(SignIn.objects.values_list("key", flat=True)))
