@@ -1,4 +1,4 @@
-"""Clients that send half a body: each is answered 408 after a while.
+"""Clients that send half a body, or by drops: each is answered 408 after a while.
 
 The beginning of a request is `http_protocol`'s to wait for, and the proxy's.
 """
@@ -9,6 +9,8 @@ from typing import Any
 
 from django.conf import settings
 
+LEAST_BYTES_PER_SECOND = 1024
+"""Who sends that much may take longer than SOVI_BODY_SECONDS for all of it."""
 TOO_SLOW = b"The request's body did not arrive in time."
 
 
@@ -27,7 +29,7 @@ class SlowClients:
         is_coming = True
 
         async def receive_in_time() -> Mapping[str, Any]:
-            nonlocal is_coming
+            nonlocal is_coming, deadline
             if not is_coming:  # what comes now is that the client has left
                 message: Mapping[str, Any] = await receive()
                 return message
@@ -37,6 +39,7 @@ class SlowClients:
             except TimeoutError:
                 raise BodyTooSlow from None
             is_coming = message.get("more_body", False)
+            deadline += len(message.get("body", b"")) / LEAST_BYTES_PER_SECOND
             return message
 
         try:

@@ -22,6 +22,7 @@ from uvicorn.server import ServerState
 from events.export.slots import EXPORTS_PER_USER, TooManyExports, counted, has_room
 from sovi_site import http_protocol
 from sovi_site.http_protocol import TimedHTTPProtocol
+from sovi_site.slow_clients import SlowClients
 from sovi_site.stalled_readers import StalledReaders
 
 EXPORTING = """
@@ -219,6 +220,31 @@ def test_a_drip_of_headers_is_no_request_either(monkeypatch: pytest.MonkeyPatch)
                 writer.close()
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("size", "is_in_time"), [(2048, True), (2, False)])
+def test_a_body_may_take_as_long_as_enough_of_it_comes(
+    settings: Any, size: int, is_in_time: bool
+) -> None:
+    settings.SOVI_BODY_SECONDS = 0.2
+    pieces, sent = 4, []
+
+    async def receive() -> dict[str, Any]:
+        nonlocal pieces
+        await asyncio.sleep(0.15)
+        pieces -= 1
+        return {"type": "http.request", "body": size * b"x", "more_body": pieces > 0}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    async def read_all(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive())["more_body"]:
+            pass
+        await answer_ok(scope, receive, send)
+
+    asyncio.run(SlowClients(read_all)({"path": "/"}, receive, send))
+    assert sent[0]["status"] == (200 if is_in_time else 408)
 
 
 def test_a_users_exports_count_until_they_end_and_no_more_are_begun() -> None:
