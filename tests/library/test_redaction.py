@@ -11,8 +11,8 @@ from sovi_events.redaction import REDACTED, redact, redact_text
     "key",
     "password userPassword DB_PASSWORD new-password passwordHash passwd client_secret secrets "  # noqa: SIM905
     "token accessToken csrftoken refresh_tokens cookie Set-Cookie sessionCookies Authorization "
-    "Proxy-Authorization otp otp_code smsOTP code verification_code authCode codes api_key apikey "
-    "X-API-Key apiKey".split(),
+    "Proxy-Authorization otp otp_code smsOTP verification_code authCode codes api_key apikey "
+    "X-API-Key apiKey pwd sessionid credentials private_key totp secretkey".split(),
 )
 def test_a_value_under_a_telling_key_is_redacted_whatever_it_is(key: str) -> None:
     for value in ("x", "", 123456, ["x"], {"a": "x"}):
@@ -32,12 +32,29 @@ def test_a_value_under_a_telling_key_is_redacted_whatever_it_is(key: str) -> Non
         ("token_count", 9),
         ("decoder", "h264"),
         ("author", "ada"),
+        ("secretary", "ada"),
+        ("code", 42),
+        ("code", "E1234"),
+        ("fields", ["password", "username"]),
         ("keys", "x"),
         ("passed", True),
     ],
 )
 def test_what_only_looks_like_one_stays(key: str, value: Any) -> None:
     assert redact({key: value}) == {key: value}
+
+
+def test_names_beside_their_values_are_keys_too() -> None:
+    pairs = [["Host", "h"], ("Cookie", "a=b"), ["X-Api-Key", "x"]]
+    assert redact({"headers": pairs}) == {
+        "headers": [["Host", "h"], ["Cookie", REDACTED], ["X-Api-Key", REDACTED]]
+    }
+    field = {"name": "password", "value": "x"}
+    assert redact([field, {"name": "user", "value": "x"}]) == [
+        field | {"value": REDACTED},
+        {"name": "user", "value": "x"},
+    ]
+    assert redact({"code": "123456"}) == {"code": REDACTED}
 
 
 @pytest.mark.parametrize(
@@ -58,6 +75,25 @@ def test_what_only_looks_like_one_stays(key: str, value: Any) -> None:
         ("{'Authorization': 'Token abc'}", "{'Authorization': '[redacted]'}"),
         ("jwt eyJhbGciOiJIUzI1.eyJzdWIiOiIx.SflKxw", "jwt [redacted]"),
         ("client_secret = s3cret.", "client_secret = [redacted]"),
+        ("password: hunter2", "password: [redacted]"),
+        ("token: ghp_0123456789abcdefghij", "token: [redacted]"),
+        ("clone with ghp_0123456789abcdefghij", "clone with [redacted]"),
+        ("psql --password hunter --quiet", "psql --password [redacted] --quiet"),
+        (
+            "<user>ada</user><password>x y</password>",
+            "<user>ada</user><password>[redacted]</password>",
+        ),
+        ("[(b'authorization', b'Bearer abc')]", "[(b'authorization', b'[redacted]')]"),
+        ("[('cookie', 'a=b; c=d'), ('x', 'y')]", "[('cookie', '[redacted]'), ('x', 'y')]"),
+        (r'"{\"password\": \"hunter\", \"n\": 1}"', r'"{\"password\": \"[redacted]\", \"n\": 1}"'),
+        ("postgres://u:pa/ss@h/db", "postgres://u:[redacted]@h/db"),
+        ("https://ghp_0123456789abcdef@github.com/x", "https://[redacted]@github.com/x"),
+        ("sent Basic dXNlcjpwYXNz", "sent Basic [redacted]"),
+        (r"password='it\'s secret' n=1", "password='[redacted]' n=1"),
+        ("x --token=abc", "x --token=[redacted]"),
+        ("cut password='hunter 2", "cut password='[redacted]'"),
+        ("your code=123456", "your code=[redacted]"),
+        ('private_key: "-----BEGIN x"', 'private_key: "[redacted]"'),
     ],
 )
 def test_credentials_within_a_text_are_redacted(text: str, redacted: str) -> None:
@@ -75,6 +111,13 @@ def test_credentials_within_a_text_are_redacted(text: str, redacted: str) -> Non
         "status code=403, code=404",
         "Invalid token: expired. The password was wrong.",
         "exit_code=1000 encode=utf-8",
+        "a://b:c/" * 8_000,  # read in the time of its length
+        "authorization: " * 4_000,
+        "rpc error: code = Unavailable desc = connection refused",
+        "error code=E1234",
+        "Authorization: denied for user bob, order 17",
+        "http://host:8000/users/ada@example.org",
+        "Basic authentication and Basic settings",
         "File “/x/token.py”, line 3, in code",
     ],
 )
