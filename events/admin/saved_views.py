@@ -15,10 +15,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, Query
 from django.http import HttpResponseRedirect as Redirect
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
+from psycopg.errors import UniqueViolation
 
 from events.filters.query_string import with_offsets
 from events.models import DefaultView, SavedView
-from events.models.saved_view import NAME_LENGTH, QUERY_LENGTH, VIEWS_PER_OWNER
+from events.models.saved_view import NAME_KEY, NAME_LENGTH, QUERY_LENGTH, VIEWS_PER_OWNER
 from events.web.operator_form import read_id
 
 from .read_only import ReadOnlyAdmin
@@ -188,7 +189,10 @@ def _fill(view: SavedView, request: HttpRequest) -> None:
             if view.pk is None:
                 _refuse_too_many(view.owner_id)
             view.save()
-    except IntegrityError:
+    except IntegrityError as error:
+        cause = error.__cause__
+        if not isinstance(cause, UniqueViolation) or cause.diag.constraint_name != NAME_KEY:
+            raise
         raise Refused(
             _("There is a view “%(name)s” already: choose another name.") % {"name": view}
         ) from None

@@ -8,6 +8,7 @@ from django.db.models.functions import Lower
 
 from sovi_events.readable import readable
 
+NAME_KEY = "event_saved_views_owner_name"
 NAME_LENGTH = 80
 QUERY_LENGTH = 4_000
 VIEWS_PER_OWNER = 50
@@ -55,9 +56,7 @@ class SavedView(models.Model):
     class Meta:
         db_table = "event_saved_views"
         default_permissions = ()  # who may view events may keep views of them
-        constraints = [
-            models.UniqueConstraint(fields=["owner", "name"], name="event_saved_views_owner_name")
-        ]
+        constraints = [models.UniqueConstraint(fields=["owner", "name"], name=NAME_KEY)]
 
     def __str__(self) -> str:
         return readable(self.name) or f"#{self.pk}"

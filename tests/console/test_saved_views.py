@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl
 import pytest
 from admin_rows import LIST, add, ids_shown, messages_of, staff_in, text_of
 from django.contrib.auth.models import User
+from django.db import IntegrityError, connection
 from django.test import Client
 from queries import captured_queries
 
@@ -83,6 +84,14 @@ def test_what_cannot_be_saved_is_told_in_words(
 def test_the_longest_name_and_filter_are_kept(viewer: Client) -> None:
     name, query = "n" * NAME_LENGTH, f"q={'x' * (QUERY_LENGTH - 2)}"
     assert saved(viewer, name, query).query == query
+
+
+def test_another_refusal_of_a_view_is_not_told_as_its_name(viewer: Client) -> None:
+    view = saved(viewer)
+    with connection.cursor() as cursor:  # as a restore leaves it
+        cursor.execute("SELECT setval('event_saved_views_id_seq', %s, false)", [view.pk])
+    with pytest.raises(IntegrityError, match="event_saved_views_pkey"):
+        post(viewer, "save", "severity=info", name="Evening")
 
 
 def test_a_name_is_taken_for_its_owner_only(viewer: Client, other: Client) -> None:
