@@ -27,6 +27,7 @@ from .folded import LENGTH_BOUND, fold
 from .neighbours import around
 
 HISTORY_ROWS = 100
+NEIGHBOURS = 10
 TIMELINE_AFTER = timedelta(hours=12)
 FACES: dict[str, Any] = {
     EventAction.Face.LIBRARY: gettext_lazy("the Python library"),
@@ -114,8 +115,8 @@ class EventDetail(ActingAdmin):
 def history_of(event: SystemEvent) -> list[tuple[EventAction, SafeString, str]]:
     """What was done about the event, the latest first, each with its time and face as shown."""
     actions = EventAction.objects.about(event.pk).defer("events")
-    if _tells_its_arrival(event):
-        actions = actions.filter(timestamp__gte=event.timestamp)
+    if (arrived := _arrived_after(event)) <= (event.resolved_at or timezone.now()):
+        actions = actions.filter(timestamp__gte=arrived)
     actions = actions[:HISTORY_ROWS]
     return [
         (
@@ -127,14 +128,15 @@ def history_of(event: SystemEvent) -> list[tuple[EventAction, SafeString, str]]:
     ]
 
 
-def _tells_its_arrival(event: SystemEvent) -> bool:
-    """Whether nothing was done about it before its time.
+def _arrived_after(event: SystemEvent) -> datetime:
+    """Return a time before which the event was not there.
 
     What was done before was done about a former event of the same id: ids are given out anew in a
-    table that was emptied. Not so where the producer's clock was ahead.
+    table that was emptied. Its own time is none where a producer's clock was ahead, but those that
+    came before it say so.
     """
-    known_at = event.resolved_at or timezone.now()
-    return event.timestamp <= known_at
+    before = SystemEvent.objects.filter(pk__lt=event.pk).order_by("-pk")[:NEIGHBOURS]
+    return min([event.timestamp, *before.values_list("timestamp", flat=True)])
 
 
 def _until(event: SystemEvent) -> datetime | None:

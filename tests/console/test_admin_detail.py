@@ -55,7 +55,7 @@ def test_the_page_costs_the_same_however_much_history_there_is(admin_client: Cli
         with captured_queries() as captured:
             page_of(admin_client, event)
         counts.append(len(captured))
-    assert counts == [9, 9]  # session, user, event, context, neighbours (4), history
+    assert counts == [10, 10]  # session, user, event, context, neighbours (4), history (2)
 
 
 def test_resolving_and_reopening_there_is_recorded_and_shown(admin_client: Client) -> None:

@@ -273,6 +273,18 @@ def test_an_event_of_a_clock_that_is_ahead_has_its_history(admin_client: Client)
         assert "of this one" in admin_client.get(page).content.decode()
 
 
+def test_what_was_done_about_it_stays_when_its_time_has_come(admin_client: Client) -> None:
+    restore([1, 2], last_id=2)
+    events.resolve(2, "human", actor="ada", reason="of this one")
+    events.reopen(2, "human", actor="ada", reason="of this one")
+    ago = timezone.now() - timedelta(hours=1)  # as it is an hour later, by a clock 50 minutes ahead
+    SystemEvent.objects.filter(pk=1).update(timestamp=ago)
+    SystemEvent.objects.filter(pk=2).update(timestamp=ago + timedelta(minutes=50))
+    EventAction.objects.update(timestamp=ago + timedelta(minutes=1))
+    page = admin_client.get("/admin/events/systemevent/2/change/").content.decode()
+    assert page.count("of this one") == 2
+
+
 def a_new_numbering(connection: psycopg.Connection, rows: int) -> None:
     """Empty the table and fill it again, in one transaction."""
     with connection.transaction():
