@@ -214,11 +214,13 @@ FROM (SELECT pg_get_serial_sequence('{table}', 'id') AS name) AS sequence
 
 
 def numbering(table: str) -> str:
-    """A number that changes when ids are given out anew: by TRUNCATE ... RESTART IDENTITY, or in
-    another table of this name."""
-    return (
-        f"SELECT coalesce(pg_relation_filenode(pg_get_serial_sequence('{table}', 'id'))::bigint, 0)"
-    )
+    """A number that changes when ids are given out anew: by TRUNCATE, or in another table of this
+    name. Of the files of the table and its sequence; what rewrites one, as VACUUM FULL, changes it.
+    """
+    return f"""
+SELECT coalesce(pg_relation_filenode(pg_get_serial_sequence('{table}', 'id'))::bigint << 31, 0)
+       # coalesce(pg_relation_filenode('{table}')::bigint, 0)
+"""
 
 
 def _end_of_run(table: str, rows: str) -> str:

@@ -43,7 +43,7 @@ SELECT EXISTS (
 """
 
 RENUMBERED = (
-    "The table was emptied or restored since the preview, and the events have other ids now: "
+    "The table was emptied, restored or rewritten since the preview, and ids may be others' now: "
     "make a new preview."
 )
 

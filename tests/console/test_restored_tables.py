@@ -312,6 +312,25 @@ def test_ids_given_out_anew_reset_the_streams_however_many_they_are() -> None:
         asyncio.run(scenario(connection))
 
 
+def test_a_restore_of_the_rows_alone_resets_the_streams_and_ends_a_job() -> None:
+    async def scenario(connection: psycopg.Connection) -> None:
+        async with a_hub() as hub, collecting(hub) as one:
+            with connection.transaction():
+                connection.execute("TRUNCATE system_events")
+                connection.execute(INSERT, [[1, 2, 3, 4]])
+                connection.execute("SELECT setval(%s, 4)", [SEQUENCE])
+            await until(lambda: ended_in_reset(one))
+
+    restore([1, 2, 3], last_id=3)
+    job = make_job("severity=critical")
+    with writer(autocommit=True) as connection:
+        asyncio.run(scenario(connection))
+    done = run(job.pk)
+    assert done is not None
+    assert (done.state, done.changed) == ("failed", 0)
+    assert "emptied, restored or rewritten" in str(done.error)
+
+
 def test_a_page_after_an_id_passes_no_writer_of_a_new_numbering(admin_client: Client) -> None:
     def read() -> tuple[list[int], bool]:
         page = admin_client.get("/api/events?after_id=0").json()
