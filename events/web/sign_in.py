@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_login_failed
 from django.db import transaction
 from django.db.models import F
@@ -143,4 +144,7 @@ def _digest(text: str) -> str:
 @receiver(user_login_failed)
 def log_failure(credentials: dict[str, Any], request: Any = None, **kwargs: Any) -> None:
     address = request.META.get("REMOTE_ADDR", "") if request else ""
-    logger.warning("Sign-in as %.150r from %s failed", credentials.get("username"), address)
+    name = credentials.get("username")
+    # What is typed as a name may be a password: only one that is a user's is written down.
+    is_known = get_user_model()._default_manager.filter(username=name).exists()
+    logger.warning("Sign-in as %s from %s failed", repr(name) if is_known else "nobody", address)
