@@ -17,6 +17,7 @@ from events.stream.hub import hubs
 from sovi_events import database
 from sovi_events.errors import ConfigurationError
 from sovi_events.settings import Settings
+from sovi_events.spool.folder import require_safe_place
 from sovi_events.spool.store import Spool
 
 TIMEOUT_SECONDS = 2.0
@@ -170,6 +171,7 @@ def read_spool() -> SpoolContents:
     spool = Spool(settings.spool_folder / database.identity(), settings.spool_bytes)
     nothing = SpoolContents(str(spool.folder), 0, None, 0, 0, spool.limit_bytes, "")
     try:
+        require_safe_place(spool.folder)  # said before the first outage needs it
         if not spool.exists():
             return nothing
         found = spool.contents()

@@ -19,12 +19,21 @@ class UnsafeFolder(OSError):
 
 def make_private(folder: Path) -> None:
     """Make a folder that only its user can read, and see that it is. Raises OSError."""
-    missing = [path for path in folder.parents if not path.exists()]
-    _require_safe_way([*folder.parents][len(missing)], folder)
+    missing = require_safe_place(folder)
     for parent in reversed(missing):
         parent.mkdir(mode=0o755, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
     require_private(folder)
+
+
+def require_safe_place(folder: Path) -> list[Path]:
+    """Raise UnsafeFolder where a folder to be made could not be kept private.
+
+    Returns those of its parents that have to be made, the innermost first.
+    """
+    missing = [path for path in folder.parents if not path.exists()]
+    _require_safe_way([*folder.parents][len(missing)], folder)
+    return missing
 
 
 def require_private(folder: Path) -> None:

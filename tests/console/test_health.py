@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -191,6 +192,15 @@ def test_a_user_without_a_home_is_told_so(
     monkeypatch.setenv("SOVI_SPOOL_DIR", "~nobody-of-this-name/spool")
     assert "who has none" in admin_client.get("/api/status").json()["spool"]["problem"]
     assert b"who has none" in admin_client.get("/admin/events/health/").content
+
+
+def test_a_spool_that_could_not_be_kept_private_is_told_before_it_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    monkeypatch.setenv("SOVI_SPOOL_DIR", str(tmp_path / "open" / "spool"))
+    assert f"all may write {tmp_path / 'open'}" in read_spool().problem
 
 
 def test_those_who_ask_at_once_are_given_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
