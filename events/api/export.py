@@ -15,6 +15,7 @@ from events.export.pages import IdRange, read
 from events.export.slots import counted, has_room
 from events.models import SystemEvent
 from events.models.event import SystemEventQuerySet
+from events.prerequisites import why_not_settled
 from events.reading.raw_sql import read_rows
 from sovi_events.following import settled
 from sovi_events.following.position import MAX_ID, MIN_ID
@@ -79,6 +80,8 @@ def export_file(request: Request, events: SystemEventQuerySet) -> HttpResponseBa
         "Cache-Control": "no-store",
         "X-Accel-Buffering": "no",
     }
+    if not horizon.complete and horizon.id < asked.get("max_id", MAX_ID):
+        headers["X-Left-Out"] = why_not_settled(read_rows)
     nothing = replace(extent, through_id=extent.after_id)
     extent = nothing if request.method == "HEAD" else extent
     content = read(events, extent, file_format, mark + file_format.head)

@@ -91,7 +91,9 @@ class EventPageSerializer(serializers.Serializer[Any]):
         required=False, help_text="With `after_id`: where to go on, also after an empty page."
     )
     complete = serializers.BooleanField(
-        required=False, help_text="With `after_id`: false while later rows are still settling."
+        required=False,
+        help_text="With `after_id`: false while later rows are still settling, or where "
+        "`/api/status` says what keeps them from it.",
     )
 
 

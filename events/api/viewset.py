@@ -121,9 +121,10 @@ class EventViewSet(ListModelMixin, ApiViewSet[SystemEvent]):
 
         Ascending by id, settled events only. The file holds every event that matches up to the id
         in the header `X-Through-Id`, unless it has as many rows as the header `X-Max-Rows` says:
-        then go on with `after_id`, the id of its last row. In CSV a text that a spreadsheet would
-        run has an apostrophe before it; NDJSON is exact. A transfer that ends without its last
-        chunk has failed; go on likewise.
+        then go on with `after_id`, the id of its last row. Where newer ones are not settled yet,
+        the header `X-Left-Out` says why. In CSV a text that a spreadsheet would run has an
+        apostrophe before it; NDJSON is exact. A transfer that ends without its last chunk has
+        failed; go on likewise.
         """
         events: Any = self.filter_queryset(self.get_queryset())
         return export_file(request, events)

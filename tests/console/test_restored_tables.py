@@ -131,6 +131,8 @@ def test_what_lies_above_a_free_id_is_not_followed_before_the_mend(
     after = admin_client.get("/api/events?after_id=0").json()
     assert [event["id"] for event in after["results"]] == [1, 2]
     assert (after["next_after_id"], after["complete"]) == (2, False)
+    export = admin_client.get("/api/events/export?format=ndjson")
+    assert the_hint() in export.headers["X-Left-Out"]
     page = admin_client.get("/admin/events/problems/")
     assert "Resolve 4 events" in page.content.decode()
     asyncio.run(begin())
@@ -146,6 +148,7 @@ def test_what_lies_above_a_free_id_is_not_followed_before_the_mend(
     after = admin_client.get("/api/events?after_id=2").json()
     assert [event["id"] for event in after["results"]] == [7, 9]
     assert after["complete"] is True
+    assert "X-Left-Out" not in admin_client.get("/api/events/export?format=ndjson").headers
 
 
 def test_an_id_near_the_last_there_is_is_given_back() -> None:
