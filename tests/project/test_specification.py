@@ -62,7 +62,7 @@ def proves_the_table(text: str, live: Live) -> None:
     """The DDL runs, and makes the table that the system has."""
     columns = (
         "SELECT attname, format_type(atttypid, atttypmod), attnotnull FROM pg_attribute"
-        " WHERE attrelid = %s::regclass AND attnum > 0 ORDER BY attnum"
+        " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum"
     )
     with live.session.transaction(force_rollback=True):
         live.session.execute("CREATE SCHEMA specified; SET LOCAL search_path TO specified, public")
